@@ -1,0 +1,1 @@
+"""The options, the layers they come from, and the effective config."""

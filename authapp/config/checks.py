@@ -1,0 +1,74 @@
+"""What a config says that does not go together, and what works but should be different."""
+
+import ipaddress
+import stat
+from pathlib import Path
+
+from authapp.config.credentials import PASSWORD, PASSWORD_FILE
+from authapp.config.options import GOOD_SECRET_KEY, SECRET_KEY
+from authapp.config.overlay import Effective
+from authapp.errors import Place, Problem
+
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine talking to itself."""
+    if host.lower() in LOOPBACK_NAMES or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def conflicts(effective: Effective) -> list[Problem]:
+    """Return the options that relax a rule for local use beside others that open authapp to more."""
+    if effective.config.setup.require_token:
+        return []
+    key = "setup.require-token"
+    place = effective.place_of.get(key)
+    server = effective.config.server
+    found = []
+    if not is_loopback(server.host):
+        found.append(Problem(key, "false needs server.host to be a loopback address", place))
+    for other, given in (("public-url", server.public_url), ("trusted-proxies", server.trusted_proxies)):
+        if given:
+            found.append(Problem(key, f"false does not go together with server.{other}", place))
+    return found
+
+
+def warnings(effective: Effective, config_file: Path) -> list[Problem]:
+    """Return what should be different: readable secrets, short secret keys, options without effect."""
+    found = list(effective.ignored)
+
+    def warn(key: str, message: str, hint: str = "") -> None:
+        found.append(Problem(key, message, effective.place_of.get(key), hint))
+
+    server = effective.config.server
+    if server.basic_auth.enabled is not None:
+        warn("server.basic-auth.enabled", "is ignored: signing in is always required", "take the line out")
+    if effective.pinned(PASSWORD) and _readable_by_others(config_file):
+        warn(PASSWORD, "others on this machine can read this password", f"chmod 600 {config_file.name}")
+    if effective.pinned(PASSWORD_FILE) and server.basic_auth.password_file:
+        path = config_file.parent / server.basic_auth.password_file
+        if _readable_by_others(path):
+            warn(PASSWORD_FILE, "others on this machine can read this password", f"chmod 600 {path.name}")
+    if effective.pinned(SECRET_KEY) and len(effective.get(SECRET_KEY).get_secret_value()) < GOOD_SECRET_KEY:
+        warn(SECRET_KEY, f"is short; {GOOD_SECRET_KEY} random characters are better", "openssl rand -base64 32")
+    return found
+
+
+def _readable_by_others(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def missing_or_empty(content: bytes | None, file: str) -> list[Problem]:
+    """Return what is wrong when a config file that was there is gone or has no content any more."""
+    if content:
+        return []
+    message = "the config file is missing" if content is None else "the config file is empty"
+    return [Problem("", message, Place(file), "the last good one stays in force")]

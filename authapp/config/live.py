@@ -1,0 +1,255 @@
+"""The current config, and noticing that somebody edited it.
+
+One LiveConfig lives in each process. Before it answers, a process calls `refresh`; that costs a `stat` at
+most every half second. A file is read whole and checked whole, then one immutable Snapshot is swapped in;
+a bad file changes nothing but the list of problems.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from authapp import paths
+from authapp.config import yamlfile
+from authapp.config.checks import conflicts, missing_or_empty, warnings
+from authapp.config.credentials import given_credentials
+from authapp.config.options import OPTIONS, build
+from authapp.config.overlay import Effective, GivenCredentials, Layer, Source, overlay, settings_layer
+from authapp.errors import ConfigError, Problem
+from authapp.logs import log
+from authapp.paths import Locations
+
+LOOK_INTERVAL = 0.5  # seconds between two looks at the files
+SETTLE_TIME = 0.1  # seconds a file must have stood still before it is read
+RETRY_INTERVAL = 1.0  # seconds between two tries while the database refuses
+
+Signature = tuple[int, ...] | None
+
+
+class NotNow(Exception):
+    """The database did not answer; ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One reading of the config file: what it says, what follows from it, and which files it came from."""
+
+    document: yamlfile.Document
+    effective: Effective
+    given: GivenCredentials
+    problems: tuple[Problem, ...]
+    signature: tuple[Signature, ...]
+    watched: tuple[Path, ...]
+    stood_still: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A good config file that is still to be adopted.
+
+    `changed`: its credentials are not those read last; `edited`: it is not the first one read.
+    """
+
+    effective: Effective
+    given: GivenCredentials
+    changed: bool
+    edited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One state of the config.
+
+    `closed`: nobody signs in until the problems are mended. `pending`: nothing was read yet, because the
+    database did not answer. `needs_restart`: options whose edit counts from the next start.
+    """
+
+    effective: Effective
+    given: GivenCredentials = field(default_factory=GivenCredentials)
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+    closed: bool = False
+    pending: bool = False
+
+
+# Loads the rows of the Settings table; raises NotNow.
+Load = Callable[[], Mapping[str, Any]]
+# Brings the database into line with a file that was read; raises NotNow, or ConfigError when the credentials
+# break a rule.
+Adopt = Callable[[Reading], None]
+
+
+def examine(locations: Locations, rows: Mapping[str, Any] | None = None, *, had_one: bool = False) -> Examined:
+    """Read the config file and all that hangs on it, and check it whole; changes nothing.
+
+    `had_one`: there was a good file before, so that a missing or empty one is a problem.
+    """
+    file = locations.config_file
+    before = _stat(file)
+    content, problems = yamlfile.read(file)
+    document = yamlfile.parse(content or b"", file.name)
+    problems += missing_or_empty(content, file.name) if had_one and not problems else []
+    problems += document.problems
+    problems += paths.check_ownership(file, implicit=not locations.named)
+    effective, found = _lay(rows or {}, document)
+    problems += found
+    password_file = effective.config.server.basic_auth.password_file
+    watched = (file, locations.base / password_file) if password_file else (file,)
+    signature = tuple(_stat(path) for path in watched)
+    given, found = given_credentials(effective, locations.base)
+    problems += [*found, *conflicts(effective)]
+    stood_still = signature[0] == before and signature == tuple(_stat(path) for path in watched)
+    return Examined(document, effective, given, tuple(problems), signature, watched, stood_still)
+
+
+def _lay(rows: Mapping[str, Any], document: yamlfile.Document) -> tuple[Effective, list[Problem]]:
+    """Lay the layers over each other; the environment's has its place between these two."""
+    return overlay([settings_layer(rows), Layer(Source.FILE, document.values)])
+
+
+def start_values(effective: Effective) -> dict[str, Any]:
+    """Return the options that are resolved once, by the parent process, and handed to every worker."""
+    return {key: effective.get(key) for key, option in OPTIONS.items() if option.restart}
+
+
+class LiveConfig:
+    """The config of this process; `started` holds the options that were resolved at start.
+
+    A `quiet` process logs no problems, because its parent does.
+    """
+
+    def __init__(
+        self, locations: Locations, load: Load, adopt: Adopt, *, started: Mapping[str, Any], quiet: bool = False
+    ) -> None:
+        self.locations = locations
+        self._started = started
+        self._load, self._adopt, self._quiet = load, adopt, quiet
+        self._lock = threading.RLock()
+        self._next_look = 0.0
+        self._watched: tuple[Path, ...] = (locations.config_file,)
+        self._seen: tuple[Signature, ...] | None = None  # the files' state that was read last, good or bad
+        self._settling: tuple[tuple[Signature, ...], float] | None = None
+        self._good: Examined | None = None
+        self._rows: Mapping[str, Any] = {}
+        self._snapshot = Snapshot(overlay([])[0], pending=True)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state in force."""
+        return self._snapshot
+
+    @property
+    def current(self) -> Effective:
+        """The effective config in force."""
+        return self._snapshot.effective
+
+    def refresh(self) -> Snapshot:
+        """Look at the files and the Settings table if the last look is long enough ago; return the state."""
+        if time.monotonic() >= self._next_look:
+            with self._lock:
+                if time.monotonic() >= self._next_look:
+                    self.look()
+        return self._snapshot
+
+    def look(self) -> None:
+        """Look now, and read what changed."""
+        with self._lock:
+            self._next_look = time.monotonic() + LOOK_INTERVAL
+            signature = tuple(_stat(path) for path in self._watched)
+            try:
+                if signature == self._seen:
+                    self._look_at_settings()
+                elif self._settled(signature):
+                    self._read()
+            except NotNow:
+                self._next_look = time.monotonic() + RETRY_INTERVAL
+
+    def _settled(self, signature: tuple[Signature, ...]) -> bool:
+        """Tell whether the files are old enough, or were the same a moment ago; if not, look again soon.
+
+        The second test is for files whose time of change lies in the future.
+        """
+        now = time.monotonic()
+        newest = max((entry[0] / 1e9 for entry in signature if entry), default=0.0)
+        if time.time() - newest >= SETTLE_TIME:
+            return True
+        if self._settling is None or self._settling[0] != signature:
+            self._settling = (signature, now)
+        if now - self._settling[1] >= SETTLE_TIME:
+            return True
+        self._next_look = now + SETTLE_TIME
+        return False
+
+    def _read(self) -> None:
+        rows = self._load()
+        had_one = self._good is not None and self._good.signature[0] is not None
+        examined = examine(self.locations, rows, had_one=had_one)
+        if not examined.stood_still or not self._settled(examined.signature):
+            self._next_look = time.monotonic() + SETTLE_TIME
+            return
+        if examined.problems:
+            self._refuse(examined, examined.problems)
+        else:
+            self._take(examined)
+        self._watched, self._seen = examined.watched, examined.signature
+
+    def _take(self, examined: Examined) -> None:
+        changed = self._good is None or examined.given != self._good.given
+        edited = self._seen is not None
+        try:
+            self._adopt(Reading(examined.effective, examined.given, changed, edited))
+        except ConfigError as error:
+            self._refuse(examined, error.problems)
+            return
+        self._good = examined
+        self._overlay(examined, self._load(), ())
+
+    def _look_at_settings(self) -> None:
+        """Take over what changed in the Settings table; a bad file goes on waiting to be mended."""
+        if self._good is not None and (rows := self._load()) != self._rows:
+            effective, _ = _lay(rows, self._good.document)
+            self._adopt(Reading(effective, self._good.given, changed=False, edited=False))
+            self._overlay(self._good, rows, self._snapshot.problems)
+
+    def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:
+        """Swap in a good file laid over these settings."""
+        effective, _ = _lay(rows, good.document)
+        found = tuple(warnings(effective, self.locations.config_file))
+        self._report(found, self._snapshot.warnings, log.warning)
+        frozen, needs_restart = self._freeze(effective)
+        self._rows = rows
+        self._snapshot = Snapshot(frozen, good.given, problems, found, needs_restart)
+
+    def _refuse(self, examined: Examined, problems: tuple[Problem, ...]) -> None:
+        """Keep the last good config; without one, start closed."""
+        self._report(problems, self._snapshot.problems, log.error)
+        if self._good is None:
+            frozen, _ = self._freeze(examined.effective)
+            self._snapshot = Snapshot(frozen, examined.given, problems, closed=True)
+        else:
+            self._snapshot = replace(self._snapshot, problems=problems)
+
+    def _freeze(self, effective: Effective) -> tuple[Effective, tuple[str, ...]]:
+        edited = tuple(key for key, value in self._started.items() if effective.get(key) != value)
+        if not edited:
+            return effective, ()
+        values = {**effective.values, **{key: self._started[key] for key in edited}}
+        return replace(effective, config=build(values), values=values), edited
+
+    def _report(self, found: tuple[Problem, ...], before: tuple[Problem, ...], say: Callable[[str], None]) -> None:
+        for problem in found:
+            if problem not in before and not self._quiet:
+                say(str(problem))
+
+
+def _stat(path: Path) -> Signature:
+    """Return what changes when a file is edited, replaced, swapped through a link, or given other rights."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev, status.st_mode, status.st_uid)

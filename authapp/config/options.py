@@ -1,0 +1,270 @@
+"""Every option, declared once: its key, type, default, help, and where it may be set.
+
+A key is the path of the fields in kebab-case: `Server.public_url` is `server.public-url`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from authapp.config.types import BaseUrl, Cidr, DatabaseUrl, Duration
+
+# How the three systems' own example files mark a value that is still to be filled in.
+PLACEHOLDERS = {"changeme", "change-me", "your-email", "your-password", "your-jwt-secret"}
+SHORTEST_SECRET_KEY = 16
+GOOD_SECRET_KEY = 32
+
+
+def _option(
+    default: Any,
+    help_text: str,
+    *,
+    secret: bool = False,
+    settable: bool = False,
+    restart: bool = False,
+    **limits: Any,
+) -> Any:
+    """Declare an option. `settable`: also in the Settings table; `restart`: read once, at start."""
+    extra: dict[str, Any] = {"secret": secret, "settable": settable, "restart": restart}
+    return Field(default, description=help_text, json_schema_extra=extra, **limits)
+
+
+class Section(BaseModel):
+    """A group of options; immutable, and silent about the values it refuses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class BasicAuth(Section):
+    """`server.basic-auth`: the owner's credentials."""
+
+    username: str | None = _option(None, "The owner's user name, often an e-mail address.")
+    password: SecretStr | None = _option(None, "The owner's password.", secret=True)
+    password_hash: SecretStr | None = _option(
+        None, "Instead of the password: its argon2, scrypt or pbkdf2 string.", secret=True
+    )
+    password_file: str | None = _option(None, "Instead of the password: a file that holds nothing else.")
+    realm: Annotated[str, Field(min_length=1, max_length=100)] = _option("authapp", "The HTTP Basic realm.")
+    enabled: bool | None = _option(None, "Accepted and ignored: signing in is always required.")
+
+
+class Server(Section):
+    """`server`: where authapp listens and who it believes."""
+
+    host: Annotated[str, Field(min_length=1)] = _option("127.0.0.1", "The address to listen on.", restart=True)
+    port: int = _option(8080, "The port to listen on.", restart=True, ge=1, le=65535)
+    workers: int = _option(min(os.cpu_count() or 1, 4), "How many processes serve.", restart=True, ge=1, le=64)
+    public_url: BaseUrl | None = _option(
+        None, "The address people use, such as https://auth.example.com; https makes cookies Secure."
+    )
+    trusted_proxies: tuple[Cidr, ...] = _option(
+        (), "Addresses or networks of proxies whose X-Forwarded-* headers are believed."
+    )
+    secret_key: Annotated[SecretStr, Field(min_length=SHORTEST_SECRET_KEY)] | None = _option(
+        None,
+        "Signs session cookies, at least 16 characters; changing it signs everybody out. Made when absent.",
+        secret=True,
+    )
+    basic_auth: BasicAuth = BasicAuth()
+
+
+def _mode(value: object) -> object:
+    return "basic" if value == "mixed" else value  # LangSmith's word for it
+
+
+class Auth(Section):
+    """`auth`: how people get in."""
+
+    mode: Annotated[Literal["basic"], BeforeValidator(_mode)] = _option(
+        "basic", "basic: everybody signs in with user name and password.", restart=True
+    )
+    new_user_is_active: bool = _option(
+        default=False, help_text="May newly created users sign in at once?", settable=True
+    )
+
+
+class SessionOptions(Section):
+    """`session`: how long people stay signed in."""
+
+    lifetime: Duration = _option(timedelta(hours=12), "How long a sign-in lasts at most.", settable=True)
+    remember_lifetime: Duration = _option(
+        timedelta(days=30), "The same, for those who chose to stay signed in.", settable=True
+    )
+    idle_timeout: Duration = _option(
+        timedelta(hours=2), "How long a sign-in lasts unused; not for those who chose to stay.", settable=True
+    )
+
+
+class PasswordOptions(Section):
+    """`password`: what a password has to be like."""
+
+    policy: Literal["standard", "kestra", "nist"] = _option(
+        "standard",
+        "standard: 12 characters, lower and upper case, a symbol; kestra: 8, lower, upper, digit; nist: 15.",
+        settable=True,
+    )
+
+
+class Throttle(Section):
+    """`throttle`: how many wrong passwords before somebody has to wait."""
+
+    attempts: int = _option(10, "Failures per account and network in a window.", settable=True, ge=1, le=1000)
+    window: Duration = _option(timedelta(minutes=5), "The window.", settable=True)
+    lock: Duration = _option(timedelta(minutes=15), "How long to wait then.", settable=True)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Organization(Section):
+    """`organization`: the one organization."""
+
+    name: Name = _option("Default", "What it is called on pages.", settable=True)
+
+
+class Workspace(Section):
+    """`workspace`: its one workspace."""
+
+    name: Name = _option("Default", "What it is called on pages.", settable=True)
+
+
+class DatabaseOptions(Section):
+    """`database`: where the data is."""
+
+    url: DatabaseUrl | None = _option(
+        None, "sqlite:///… or postgresql://…; without it authapp.db in the data folder.", secret=True, restart=True
+    )
+
+
+class Setup(Section):
+    """`setup`: the first run."""
+
+    require_token: bool = _option(
+        default=True, help_text="Ask for the setup token; false only on a loopback address.", restart=True
+    )
+
+
+class Log(Section):
+    """`log`: what is written to the log."""
+
+    level: Literal["debug", "info", "warning", "error"] = _option("info", "The least that is logged.", restart=True)
+    format: Literal["console", "json"] | None = _option(
+        None, "For people or for machines; by default console on a terminal.", restart=True
+    )
+
+
+class Config(Section):
+    """All options, typed."""
+
+    server: Server = Server()
+    auth: Auth = Auth()
+    session: SessionOptions = SessionOptions()
+    password: PasswordOptions = PasswordOptions()
+    throttle: Throttle = Throttle()
+    organization: Organization = Organization()
+    workspace: Workspace = Workspace()
+    database: DatabaseOptions = DatabaseOptions()
+    setup: Setup = Setup()
+    log: Log = Log()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is known of one option."""
+
+    key: str
+    help: str
+    default: Any
+    secret: bool
+    settable: bool
+    restart: bool
+    many: bool
+    adapter: TypeAdapter[Any]
+
+    def convert(self, value: object) -> Any:
+        """Return the typed value of a text (or of a JSON value); raises ValueError in plain words."""
+        if (self.secret or self.key == USERNAME) and isinstance(value, str) and is_placeholder(value):
+            raise ValueError("is a placeholder; put the real value here, or take the line out")
+        try:
+            return self.adapter.validate_python(value)
+        except ValidationError as error:
+            raise ValueError(_plain(error)) from None
+
+
+def is_placeholder(text: str) -> bool:
+    """Tell whether a secret is still the one of an example file."""
+    return text in PLACEHOLDERS or (text.startswith("<") and text.endswith(">"))
+
+
+def _plain(error: ValidationError) -> str:
+    """Say the first thing wrong with a value, without the value."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    context = first.get("ctx", {})
+    words = {
+        "bool": "must be true or false",
+        "int": "must be a whole number",
+        "greater": f"must be at least {context.get('ge')}",
+        "less": f"must be at most {context.get('le')}",
+        "literal": f"must be one of {context.get('expected')}",
+        "value": str(context.get("error")),
+        "string_too_short": _too_short(context.get("min_length")),
+        "too_short": _too_short(context.get("min_length")),
+        "string_too_long": f"must have at most {context.get('max_length')} characters",
+        "tuple": "must be a list",
+    }
+    kind = first["type"]
+    return words.get(kind) or words.get(kind.split("_")[0]) or "is not valid here"
+
+
+def _too_short(length: int | None) -> str:
+    return "must not be empty" if length == 1 else f"must have at least {length} characters"
+
+
+def _declared(section: type[Section], prefix: str = "") -> Iterator[Option]:
+    for name, field in section.model_fields.items():
+        key = prefix + name.replace("_", "-")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _declared(field.annotation, key + ".")
+        else:
+            yield _from_field(key, field)
+
+
+def _from_field(key: str, field: FieldInfo) -> Option:
+    extra: dict[str, Any] = dict(field.json_schema_extra or {}) if not callable(field.json_schema_extra) else {}
+    annotation: Any = field.annotation
+    for constraint in field.metadata:
+        annotation = Annotated[annotation, constraint]
+    return Option(
+        key=key,
+        help=field.description or "",
+        default=field.default,
+        many=isinstance(field.default, tuple),
+        adapter=TypeAdapter(annotation, config=ConfigDict(hide_input_in_errors=True)),
+        **extra,
+    )
+
+
+OPTIONS: dict[str, Option] = {option.key: option for option in _declared(Config)}
+
+CREDENTIALS = "server.basic-auth"
+USERNAME = f"{CREDENTIALS}.username"
+# One option for the overlay: a layer that gives any of the three hides the three of the layers below.
+PASSWORD_KEYS = (f"{CREDENTIALS}.password", f"{CREDENTIALS}.password-hash", f"{CREDENTIALS}.password-file")
+SECRET_KEY = "server.secret-key"  # noqa: S105 - the name of the option, not a key
+
+
+def build(values: Mapping[str, Any]) -> Config:
+    """Return the Config that holds these typed values, and defaults for the rest."""
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.replace("-", "_").split(".")
+        branch = tree
+        for section in sections:
+            branch = branch.setdefault(section, {})
+        branch[name] = value
+    return Config.model_validate(tree)

@@ -1,0 +1,80 @@
+"""The types that options have beside numbers, texts and choices; each refuses in plain words."""
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, PlainSerializer
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LONGEST = timedelta(days=3650)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parts = re.findall(r"(\d{1,9})([smhdw])", value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise ValueError("must be a duration such as 30m, 12h or 30d")
+    duration = sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    if not timedelta() < duration <= LONGEST:
+        raise ValueError("must be longer than nothing and at most 3650d")
+    return duration
+
+
+def _duration_text(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_duration_text)]
+
+
+def _base_url(value: object) -> object:
+    refusal = "must be an address such as https://auth.example.com, without a path"
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError(refusal) from None
+    clean = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not clean or port == 0:
+        raise ValueError(refusal)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+BaseUrl = Annotated[str, BeforeValidator(_base_url)]
+
+
+def _network(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError("must be an IP address or a network such as 10.0.0.0/8") from None
+    return value
+
+
+Cidr = Annotated[Network, BeforeValidator(_network)]
+
+
+def _database_url(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.startswith("postgres://"):  # what hosting services print; SQLAlchemy knows the long name only
+        value = "postgresql://" + value.removeprefix("postgres://")
+    if not re.match(r"(sqlite:///|postgresql(\+psycopg)?://)", value):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return value
+
+
+DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]

@@ -1,0 +1,157 @@
+"""The engine, transactions, and the schema.
+
+Two kinds of transaction: `reading` and `writing`. On SQLite a writing one takes the write lock at once
+(`BEGIN IMMEDIATE`), because a transaction that reads first and writes later loses against any other writer.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from authapp import paths
+from authapp.errors import SchemaOutdated, StartError
+
+BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
+UPGRADE_LOCK = 0x617574686170  # "authap": the number of PostgreSQL's advisory lock around upgrades
+
+DatabaseError = SQLAlchemyError
+
+
+class Database:
+    """One database: its engine, and the two kinds of transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        self.engine: Engine = create_engine(url, hide_parameters=True, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(authapp_writes=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a transaction that only reads; what it loads stays usable afterwards."""
+        with Session(self.engine, expire_on_commit=False) as db:
+            yield db
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a transaction that writes: all of it is kept, or after an exception nothing."""
+        with Session(self._writer, expire_on_commit=False) as db, db.begin():
+            yield db
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def database_url(wanted: str | None, locations: paths.Locations) -> str:
+    """Return the URL to use: the one wanted, with a relative SQLite path made absolute, or the default one."""
+    if not wanted:
+        return f"sqlite:///{locations.data / 'authapp.db'}"
+    url = make_url(wanted)
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith(":"):
+        url = url.set(database=str(locations.base / url.database))
+    return url.render_as_string(hide_password=False)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite URL, or None."""
+    parts = make_url(url)
+    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith(":"):
+        return None
+    return Path(parts.database)
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where pysqlite guesses
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # a revocation that was answered must survive a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("authapp_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+# -- schema ---------------------------------------------------------------------------------------------------
+
+
+def expected_schema() -> str:
+    """Return the number of the newest migration, read from the files' names."""
+    numbers = [re.match(r"(\d{4})_\w+\.py", file.name) for file in (paths.MIGRATIONS / "versions").iterdir()]
+    return max(number[1] for number in numbers if number)
+
+
+def current_schema(connection: Connection) -> str | None:
+    """Return the number of the newest migration this database went through; None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def require_schema(database: Database) -> None:
+    """Raise SchemaOutdated unless the database's schema is the one this version works with."""
+    with database.engine.connect() as connection:
+        current = current_schema(connection)
+    if current != (expected := expected_schema()):
+        raise SchemaOutdated(current, expected)
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema up to date, in one transaction, while every other upgrade waits.
+
+    Raises SchemaOutdated when the database is from a newer version, StartError when it cannot be used.
+    """
+    try:
+        with database.engine.execution_options(authapp_writes=True).connect() as connection:
+            _upgrade(connection, is_sqlite=database.is_sqlite)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().split("\n")[0]
+        raise StartError(f"The database cannot be used: {reason}.") from None
+    finally:
+        # Connections that had foreign keys switched off must not be handed out again.
+        database.dispose()
+
+
+def _upgrade(connection: Connection, *, is_sqlite: bool) -> None:
+    if is_sqlite:
+        # Alembic rebuilds a table by dropping it, and dropping a parent would delete its children.
+        raw = connection.connection.driver_connection
+        if raw is not None:
+            raw.execute("PRAGMA foreign_keys = OFF")
+    with connection.begin():
+        if not is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+        current, expected = current_schema(connection), expected_schema()
+        if current == expected:
+            return
+        if current is not None and current > expected:
+            raise SchemaOutdated(current, expected)
+        _run_migrations(connection)
+        if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise StartError("The upgraded database has rows without their parents; nothing was changed.")
+
+
+def _run_migrations(connection: Connection) -> None:
+    # Alembic takes longer to import than all the rest, and only an upgrade needs it.
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", str(paths.MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,161 @@
+"""Every error raised on purpose, and what a config problem is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: a file's name and, counted from 1, its line and column."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """`config.yml:12:5`, as compilers write it."""
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+    @property
+    def words(self) -> str:
+        """`config.yml, line 12`, as people say it."""
+        return self.file if self.line is None else f"{self.file}, line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the config, told without quoting any value.
+
+    `closes` marks what lets authapp start closed rather than not at all: credentials that cannot be used.
+    """
+
+    key: str
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    closes: bool = False
+
+    def __str__(self) -> str:
+        """Write one log line: `config.yml:12:5 server.port: must be a whole number`."""
+        where = " ".join(str(part) for part in (self.place, self.key) if part)
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class AuthappError(Exception):
+    """What all errors raised on purpose have in common; never raised itself."""
+
+
+class ConfigError(AuthappError):
+    """The config cannot be used; `problems` says why, all at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class StartError(AuthappError):
+    """A program cannot start or go on here; the text is the sentence to print."""
+
+
+class SchemaOutdated(AuthappError):
+    """The database's schema is not the one this version works with."""
+
+    def __init__(self, current: str | None, expected: str) -> None:
+        newer = current is not None and current > expected
+        super().__init__(
+            f"The database is from a newer version of authapp (schema {current}, this one knows {expected}). "
+            "Install that version, or restore a backup."
+            if newer
+            else f"The database schema is {current or 'missing'}, this version needs {expected}. "
+            "Run: authapp bootstrap"
+        )
+
+
+class LoginFailed(AuthappError):
+    """A sign-in was refused. `reason` is for the audit table; the text is for the visitor.
+
+    `retry_after` is set when the visitor has to wait, `inactive` when the password was right and the user
+    is waiting for activation.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
+        texts = {
+            "locked": "Too many tries. Wait a while, then try again.",
+            "inactive": "Your password is right, but a superuser has to activate you before you can sign in.",
+        }
+        super().__init__(texts.get(reason, "That user name and password do not match."))
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class Refused(AuthappError):
+    """A rule said no; the text may be shown to the user."""
+
+
+class WeakPassword(Refused):
+    """A password breaks the policy; `broken` names each rule, `policy` the policy."""
+
+    def __init__(self, policy: str, broken: Sequence[str]) -> None:
+        super().__init__(
+            f"This password does not fit the policy '{policy}' (option password.policy): " + "; ".join(broken) + "."
+        )
+        self.policy = policy
+        self.broken = tuple(broken)
+
+
+class BadUsername(Refused):
+    """A user name breaks the rules for user names."""
+
+
+class UsernameTaken(Refused):
+    """Another user bears this name."""
+
+    def __init__(self) -> None:
+        super().__init__("Another user already has this user name.")
+
+
+class UserNotFound(Refused):
+    """There is no such user, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
+
+
+class NotAllowed(Refused):
+    """Who asks may not do this."""
+
+
+class WrongPassword(Refused):
+    """The current password, asked for again, was not right."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not your current password.")
+
+
+class LastSuperuser(Refused):
+    """The owner and the last active superuser stay as they are."""
+
+
+class SetupClosed(Refused):
+    """The first run is over, or was never open."""
+
+    def __init__(self) -> None:
+        super().__init__("Setup is finished.")
+
+
+class BadSetupToken(Refused):
+    """The setup token is missing, wrong or too old."""
+
+    def __init__(self) -> None:
+        super().__init__("That setup token is not valid.")
+
+
+class Pinned(Refused):
+    """The config file or the environment supplies this, so only they can change it."""
+
+    def __init__(self, key: str, place: Place | None) -> None:
+        super().__init__(f"{key} is supplied by {place.words if place else 'the environment'}; change it there.")
+        self.key = key
+        self.place = place

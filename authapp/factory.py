@@ -1,0 +1,83 @@
+"""Make the app; reads as a table of contents."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from authapp import logs, paths, provision
+from authapp.config.live import LiveConfig, NotNow, Reading, examine, start_values
+from authapp.config.overlay import Effective
+from authapp.database import Database, DatabaseError, database_url
+from authapp.paths import Locations, locate
+from authapp.web import account, admin, api, errors, guard, health, identity, login, wizard
+from authapp.web.identity import whoever
+from authapp.web.requests import log_request, start_clock
+from authapp.web.security import access, add_headers
+from authapp.web.state import App, SessionCookie, effective
+
+
+def create_app(
+    locations: Locations | None = None, started: Mapping[str, Any] | None = None, *, quiet: bool = False
+) -> App:
+    """Return the app for a config file, by default the one that is found.
+
+    It migrates nothing and never raises for a bad file or database: it answers 503 and says what to do.
+    `started` holds the options that a parent process resolved, `quiet` leaves the reporting of problems to it.
+    """
+    where = locations or locate()
+    options = started if started is not None else start_values(examine(where).effective)
+    logs.configure(options["log.level"], options["log.format"])
+    app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
+    app.locations = where
+    app.database = Database(database_url(options["database.url"], where))
+    app.live = LiveConfig(where, app.load_settings, adopter(app.database), started=options, quiet=quiet)
+    set_up_flask(app)
+    identity.init_app(app)
+    errors.init_app(app)
+    for module in (health, wizard, login, account, admin, api):
+        app.register_blueprint(module.bp)
+    guard.init_app(app)
+    app.live.look()
+    return app
+
+
+def set_up_flask(app: App) -> None:
+    """Set what Flask itself has to know."""
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=64 * 1024,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.session_interface = SessionCookie()
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["moment"] = _moment
+    access("public")(app.view_functions["static"])
+    app.before_request(start_clock)
+    app.after_request(add_headers)
+    app.after_request(log_request)
+    app.context_processor(lambda: {"visitor": whoever, "organization": _organization(effective())})
+
+
+def _organization(now: Effective) -> str:
+    """Return the organization's name, unless nobody has given it one."""
+    name = now.config.organization.name
+    return "" if name == "Default" else name
+
+
+def _moment(value: datetime | None) -> str:
+    return value.strftime("%-d %b %Y, %H:%M UTC") if value else ""
+
+
+def adopter(database: Database) -> Any:
+    """Return what LiveConfig calls with each file it read."""
+
+    def adopt(reading: Reading) -> None:
+        try:
+            provision.adopt(database, reading)
+        except DatabaseError as error:
+            raise NotNow from error
+
+    return adopt

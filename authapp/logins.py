@@ -1,0 +1,147 @@
+"""The one road for every user name and password: throttle, find, verify, active, rehash, audit."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from authapp import audit, clock, passwords, sessions, throttle, tokens, users
+from authapp.audit import Actor
+from authapp.config.overlay import Effective
+from authapp.database import Database
+from authapp.errors import BadUsername, LoginFailed, WrongPassword
+from authapp.logs import log
+from authapp.models import User
+from authapp.throttle import Bucket
+
+Via = Literal["session", "form", "setup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a request turned out to be, and how it proved it."""
+
+    user_id: str
+    username: str
+    role: str
+    via: Via
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try: where it counts, who is meant (if anybody), and whether the password was right.
+
+    `new_hash` is there when the hash is of an older kind and should be replaced.
+    """
+
+    bucket: Bucket
+    user_id: str | None
+    password_hash: str | None
+    right: bool
+    new_hash: str | None
+
+
+def secret_key(effective: Effective) -> str:
+    """Return the secret key in force; provisioning sees to it that there is one."""
+    key = effective.config.server.secret_key
+    return key.get_secret_value() if key else ""
+
+
+def bucket_of(effective: Effective, username: str, address: str) -> Bucket:
+    """Return where tries for a user name from an address are counted."""
+    return throttle.bucket(secret_key(effective), users.fold(username), address)
+
+
+def sign_in(
+    database: Database, effective: Effective, username: str, password: str, by: Actor, *, remember: bool = False
+) -> str:
+    """Check a user name and password and begin a session; returns its token. Raises LoginFailed."""
+    attempt = _try(database, effective, username, password, by)
+    with database.writing() as db:
+        user = _settle(db, effective, attempt, username, by)
+        if isinstance(user, User):
+            who = Actor(by.road, user.id, user.username, by.address, by.user_agent)
+            user.last_login_at = clock.now()
+            sessions.forget_old(db, effective.config.session)
+            token = sessions.start(db, user, who, remember=remember)
+            audit.record(db, "sign-in", who, target=user)
+            return token
+    raise user
+
+
+def confirm(database: Database, effective: Effective, username: str, password: str, by: Actor) -> None:
+    """Check the current password of somebody who is signed in; raises WrongPassword, or LoginFailed to wait."""
+    attempt = _try(database, effective, username, password, by)
+    with database.writing() as db:
+        outcome = _settle(db, effective, attempt, username, by)
+    if isinstance(outcome, LoginFailed):
+        raise WrongPassword
+
+
+def _try(database: Database, effective: Effective, username: str, password: str, by: Actor) -> _Try:
+    """Count the try, find the hash, and verify outside of any transaction: that is the slow part."""
+    where = bucket_of(effective, username, by.address)
+    with database.writing() as db:
+        wait = throttle.take(db, effective.config.throttle, where)
+        user = _find(db, username)
+        password_hash = users.password_hash_of(db, user) if user else None
+    if wait is not None:
+        _log_failure(by, "locked")
+        raise LoginFailed("locked", retry_after=max(wait, timedelta(seconds=1)))
+    right = passwords.verify(password_hash, password)
+    old = right and password_hash is not None and passwords.needs_rehash(password_hash)
+    new_hash = passwords.hash_password(password) if old else None
+    return _Try(where, user.id if user else None, password_hash, right, new_hash)
+
+
+def _find(db: Session, username: str) -> User | None:
+    try:
+        return users.find(db, users.clean_username(username))
+    except BadUsername:
+        return None
+
+
+def _settle(db: Session, effective: Effective, attempt: _Try, username: str, by: Actor) -> User | LoginFailed:
+    """Write down how a try ended; returns the user, or the refusal to raise after the commit."""
+    user = db.get(User, attempt.user_id) if attempt.user_id else None
+    # Somebody may have changed the password while it was being verified.
+    unchanged = user is not None and users.password_hash_of(db, user) == attempt.password_hash
+    if user is None or not attempt.right or not unchanged:
+        return _refuse(db, effective, attempt, username, by, "wrong", user)
+    if not user.is_active:
+        throttle.clear(db, attempt.bucket)
+        return _refuse(db, effective, attempt, username, by, "inactive", user)
+    throttle.clear(db, attempt.bucket)
+    _rehash(db, effective, user, attempt, by)
+    return user
+
+
+def _refuse(
+    db: Session, effective: Effective, attempt: _Try, username: str, by: Actor, reason: str, user: User | None
+) -> LoginFailed:
+    name = user.username if user else _unknown(effective, username)
+    who = Actor(by.road, None, name, by.address, by.user_agent)
+    audit.record(db, "sign-in", who, outcome=reason, target=user)
+    if throttle.is_locked(db, attempt.bucket):
+        audit.record(db, "sign-in.locked", who, outcome="locked", target=user)
+    _log_failure(by, reason)
+    return LoginFailed(reason)
+
+
+def _unknown(effective: Effective, username: str) -> str:
+    """Return how a name nobody bears is written down: people type passwords there."""
+    key = tokens.derive_key(secret_key(effective), "authapp/unknown-name/v1")
+    return f"unknown {tokens.keyed_hash(key, users.fold(username))[:16]}"
+
+
+def _rehash(db: Session, effective: Effective, user: User, attempt: _Try, by: Actor) -> None:
+    """Replace a hash of an older kind; the one a file pins stays as it is written there."""
+    if attempt.new_hash and not (effective.pinned_password and users.is_owner(db, user.id)):
+        users.store_hash(db, user, attempt.new_hash, by)
+
+
+def _log_failure(by: Actor, reason: str) -> None:
+    # The address comes first, before anything a client chose: fail2ban reads this line.
+    log.warning("sign-in failed", address=by.address, road=by.road, reason=reason, authentication_failed=True)

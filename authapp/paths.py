@@ -1,0 +1,110 @@
+"""Where files live, and who may touch them."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from authapp.errors import ConfigError, Place, Problem
+
+PACKAGE = Path(__file__).resolve().parent
+# A wheel carries these folders inside the package, a checkout beside it.
+SHIPPED = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent
+TEMPLATES, STATIC, MIGRATIONS = SHIPPED / "templates", SHIPPED / "static", SHIPPED / "migrations"
+
+SYSTEM_CONFIG = Path("/etc/authapp/config.yml")
+SYSTEM_DATA = Path("/var/lib/authapp")
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """The config file to read or watch for, whether somebody named it, and the data folder."""
+
+    config_file: Path
+    named: bool
+    data: Path
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths of the config file start from."""
+        return self.config_file.parent
+
+
+def locate(named: str | None = None) -> Locations:
+    """Find the config file: the one named, else `AUTHAPP_CONFIG`, else `./config.yml`, else the one in /etc.
+
+    Raises ConfigError when a named file is not there.
+    """
+    wanted = named or os.environ.get("AUTHAPP_CONFIG")
+    if wanted:
+        file = Path(wanted).absolute()
+        if not file.exists():
+            raise ConfigError([Problem("", "this config file does not exist", Place(str(file)))])
+        return Locations(file, named=True, data=_data_beside(file))
+    here = Path("config.yml").absolute()
+    if not here.exists() and SYSTEM_CONFIG.exists():
+        return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA)
+    return Locations(here, named=False, data=_data_beside(here))
+
+
+def _data_beside(file: Path) -> Path:
+    return SYSTEM_DATA if file == SYSTEM_CONFIG else file.parent / "data"
+
+
+def ensure_data_folder(folder: Path) -> None:
+    """Make the data folder (0700) if it is missing; raises ConfigError when others could change it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make the data folder ({error.strerror})"
+        raise ConfigError([Problem("", message, Place(str(folder)))]) from None
+    if problems := check_ownership(folder, implicit=True):
+        raise ConfigError(problems)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError([Problem("", "the data folder cannot be written to", Place(str(folder)))])
+
+
+def check_ownership(path: Path, *, implicit: bool) -> list[Problem]:
+    """Return what makes a file or folder unsafe: anybody may write it, or a stranger put it there.
+
+    `implicit` files were found rather than named, so they must belong to root or to whoever runs authapp.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return []  # whoever opens it says so, with the right words
+    problems = []
+    place = Place(str(path) if path.is_dir() else path.name)
+    if status.st_mode & stat.S_IWOTH:
+        problems.append(Problem("", "anybody may write this; run: chmod o-w", place))
+    if implicit and status.st_uid not in (0, os.geteuid()):
+        problems.append(Problem("", "belongs to another user; name it with --config or change its owner", place))
+    return problems
+
+
+def write_secret_file(path: Path, text: str) -> None:
+    """Write a new file that only its owner may read; what stood there before is replaced, never followed.
+
+    Raises OSError.
+    """
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def read_small_file(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most `limit` bytes.
+
+    Raises OSError, and ValueError with a reason when it is something else or larger. Opened without
+    blocking, so that a FIFO cannot hold the server up.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("is not a regular file")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"is larger than {limit} bytes")
+    return content

@@ -1,0 +1,227 @@
+"""Bring the database into line with the effective config: nothing, or all of it, in one transaction."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from authapp import audit, clock, logins, passwords, sessions, settings, throttle, tokens, users
+from authapp.audit import Actor
+from authapp.config.live import Reading
+from authapp.config.options import PASSWORD_KEYS, SECRET_KEY, USERNAME
+from authapp.config.overlay import Effective, GivenCredentials
+from authapp.database import Database
+from authapp.errors import BadUsername, ConfigError, Problem
+from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace, new_id
+from authapp.settings import Credentials, Installation
+
+AUTHAPP = Actor("authapp")
+
+
+def prepare(database: Database) -> Installation:
+    """Make what every installation has: its id, a secret key, the organization, the workspace, the owner's row."""
+    with database.reading() as db:
+        ready = settings.installation(db)
+        if ready and settings.stored_secret_key(db) and _owner_row_stands(db, ready):
+            return ready
+    with database.writing() as db:
+        now = clock.now()
+        installation = settings.hold(db)
+        if installation is None:
+            installation = Installation(id=new_id(), auth_mode="basic", created_at=now.isoformat())
+            settings.store_installation(db, installation)
+            db.merge(Organization(id=DEFAULT_ID, name="Default", created_at=now))
+            db.flush()  # the workspace refers to it
+            db.merge(Workspace(id=DEFAULT_ID, organization_id=DEFAULT_ID, name="Default", created_at=now))
+            audit.record(db, "installation.created", AUTHAPP)
+        if settings.stored_secret_key(db) is None:
+            settings.store(db, SECRET_KEY, tokens.generate())
+        return _ensure_owner_row(db, installation)
+
+
+def _owner_row_stands(db: Session, installation: Installation) -> bool:
+    if settings.credentials(db) is None:
+        return True
+    return installation.owner_id is not None and db.get(User, installation.owner_id) is not None
+
+
+def _ensure_owner_row(db: Session, installation: Installation) -> Installation:
+    """Make a missing row of the owner again, with the id it had."""
+    credentials = settings.credentials(db)
+    if credentials is None or _owner_row_stands(db, installation):
+        return installation
+    owner = users.find(db, credentials.username) or users.add(
+        db, credentials.username, None, active=True, superuser=True, user_id=installation.owner_id
+    )
+    owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
+    installation = replace(installation, owner_id=owner.id)
+    settings.store_installation(db, installation)
+    audit.record(db, "owner.restored", AUTHAPP, target=owner)
+    return installation
+
+
+# -- adopting credentials -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What adopting will change: from the credentials that are stored to those that will be."""
+
+    before: Credentials | None
+    after: Credentials
+
+
+def adopt(database: Database, reading: Reading) -> None:
+    """Take the credentials of file or environment into the Settings table; see that the secret key is known.
+
+    Compares first, hashes outside the transaction and compares again inside. Raises ConfigError when the
+    credentials break a rule; then nothing was written.
+    """
+    given = reading.given
+    if given and reading.changed:
+        while (plan := _plan(database, reading.effective, given)) and not _carry_out(database, plan, reading):
+            pass  # somebody changed the stored credentials meanwhile
+    if given and reading.edited:
+        _lift_lock(database, reading.effective)
+    _remember_secret_key(database, reading.effective)
+
+
+def _plan(database: Database, effective: Effective, given: GivenCredentials) -> _Plan | None:
+    """Return what is to be changed, or None when it is so already (or half of the pair is still missing)."""
+    with database.reading() as db:
+        stored = settings.credentials(db)
+        owner_id = getattr(settings.installation(db), "owner_id", None)
+        username = _check_username(db, effective, given, stored, owner_id)
+    password_hash = _check_password(effective, given, username or "", stored)
+    if username is None or password_hash is None:
+        return None
+    after = Credentials(username, password_hash)
+    return None if after == stored else _Plan(stored, after)
+
+
+def _check_username(
+    db: Session, effective: Effective, given: GivenCredentials, stored: Credentials | None, owner_id: str | None
+) -> str | None:
+    if given.username is None:
+        return stored.username if stored else None
+    place = effective.place_of.get(USERNAME)
+    try:
+        username = users.clean_username(given.username)
+    except BadUsername as error:
+        raise ConfigError([Problem(USERNAME, str(error), place, closes=True)]) from None
+    bearer = users.find(db, username)
+    if bearer and bearer.id != owner_id and not given.has_secret:
+        message = "another user has this name; give a password too, and that user becomes the owner"
+        raise ConfigError([Problem(USERNAME, message, place, closes=True)])
+    return username
+
+
+def _check_password(
+    effective: Effective, given: GivenCredentials, username: str, stored: Credentials | None
+) -> str | None:
+    """Return the hash to store: the stored one if the password belongs to it, whatever the policy says now."""
+    if given.password_hash is not None:
+        return given.password_hash
+    if given.password is None:
+        return stored.password_hash if stored else None
+    if stored and passwords.verify(stored.password_hash, given.password):
+        return stored.password_hash
+    policy = users.policy(effective)
+    if policy.broken(given.password, users.context(effective, username)):
+        rules = ", ".join(rule.text for rule in policy.rules)
+        message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
+        place = effective.place_of.get(given.secret_key)
+        raise ConfigError([Problem(given.secret_key, message, place, closes=True)])
+    return passwords.hash_password(given.password)
+
+
+def _carry_out(database: Database, plan: _Plan, reading: Reading) -> bool:
+    """Write the plan in one transaction; False when the stored credentials are not those it was made for."""
+    with database.writing() as db:
+        installation = settings.hold(db)
+        if installation is None or settings.credentials(db) != plan.before:
+            return False
+        place = next(
+            filter(None, (reading.effective.place_of.get(key) for key in (*PASSWORD_KEYS, USERNAME))), None
+        )
+        by = Actor("config file", name=place.words if place else "")
+        owner = _make_owner(db, installation, plan.after.username, by)
+        settings.store_credentials(db, plan.after)
+        _complete_setup(db, installation, owner)
+        sessions.end_all(db, owner.id)
+        if plan.before is not None:
+            owner.recovered_at = clock.now()
+        renamed = plan.before is not None and plan.before.username != plan.after.username
+        audit.record(db, "credentials.adopted", by, target=owner, renamed=renamed, first=plan.before is None)
+    return True
+
+
+def _make_owner(db: Session, installation: Installation, username: str, by: Actor) -> User:
+    """Return the user who is the owner from now on, under this name.
+
+    A rename keeps the owner's row. If somebody else bears the name, that user becomes the owner, and the
+    former owner stays a superuser, without a password until one is set.
+    """
+    owner = db.get(User, installation.owner_id) if installation.owner_id else None
+    bearer = users.find(db, username)
+    if bearer is not None and bearer is not owner:
+        if owner is not None:
+            sessions.end_all(db, owner.id)
+            audit.record(db, "owner.replaced", by, target=owner)
+        owner = bearer
+    if owner is None:
+        owner = users.add(db, username, None, active=True, superuser=True, user_id=installation.owner_id)
+    owner.username, owner.username_key = username, users.fold(username)
+    owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
+    return owner
+
+
+def _complete_setup(db: Session, installation: Installation, owner: User) -> None:
+    """Record who the owner is and that setup is over; the setup tokens go with it."""
+    completed_at = installation.setup_completed_at or clock.now().isoformat()
+    settings.store_installation(db, replace(installation, owner_id=owner.id, setup_completed_at=completed_at))
+    settings.remove(db, settings.SETUP_TOKEN)
+
+
+def found(db: Session, installation: Installation, credentials: Credentials, by: Actor) -> User:
+    """Make the first owner: user, credentials and the end of setup, in the transaction at hand."""
+    owner = _make_owner(db, installation, credentials.username, by)
+    settings.store_credentials(db, credentials, by=owner.id)
+    _complete_setup(db, installation, owner)
+    return owner
+
+
+def reviewed(database: Database, user_id: str, by: Actor) -> None:
+    """Note that the owner has looked at who else is a superuser."""
+    with database.writing() as db:
+        user = users.get(db, user_id)
+        user.recovered_at = None
+        audit.record(db, "recovery.reviewed", by, target=user)
+
+
+def _lift_lock(database: Database, effective: Effective) -> None:
+    """Forget the owner's wrong tries: whoever can edit the file need not wait."""
+    with database.reading() as db:
+        credentials = settings.credentials(db)
+    if credentials is None:
+        return
+    bucket = logins.bucket_of(effective, credentials.username, "")
+    with database.writing() as db:
+        if throttle.lift(db, bucket.account):
+            audit.record(db, "sign-in.unlocked", Actor("config file"), target=users.find(db, credentials.username))
+
+
+def _remember_secret_key(database: Database, effective: Effective) -> None:
+    """End every session when the secret key is another one than last time."""
+    fingerprint = tokens.fingerprint(logins.secret_key(effective))
+    with database.reading() as db:
+        installation = settings.installation(db)
+    if installation is None or installation.secret_key_fingerprint == fingerprint:
+        return
+    with database.writing() as db:
+        installation = settings.hold(db)
+        if installation is None or installation.secret_key_fingerprint == fingerprint:
+            return
+        if installation.secret_key_fingerprint is not None:
+            sessions.end_everybodys(db)
+            audit.record(db, "secret-key.changed", AUTHAPP)
+        settings.store_installation(db, replace(installation, secret_key_fingerprint=fingerprint))

@@ -1,0 +1,185 @@
+"""Start and run the server: provision, say where it is, serve with several processes."""
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp import logs, paths, provision, wizard
+from authapp.config.live import LOOK_INTERVAL, Examined, LiveConfig, examine, start_values
+from authapp.database import Database, database_url, sqlite_file, upgrade
+from authapp.errors import ConfigError, StartError
+from authapp.factory import adopter, create_app
+from authapp.paths import Locations
+from authapp.web.state import App, load_rows
+
+BLOCKING_THREADS = 64  # a thread waits for each half-sent request; with few, slow clients stop the rest
+KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
+
+
+def examine_strictly(locations: Locations) -> Examined:
+    """Read the config; raises ConfigError with all problems, unless it is only that nobody can sign in."""
+    examined = examine(locations)
+    if any(not problem.closes for problem in examined.problems):
+        raise ConfigError(examined.problems)
+    return examined
+
+
+class Installed:
+    """An installation whose schema is up to date and whose config was read and adopted.
+
+    Raises ConfigError, StartError, SchemaOutdated.
+    """
+
+    def __init__(self, locations: Locations, options: Mapping[str, Any] | None = None) -> None:
+        examined = examine_strictly(locations)
+        self.locations = locations
+        self.started = {**start_values(examined.effective), **(options or {})}
+        logs.configure(self.started["log.level"], self.started["log.format"])
+        self.database = _open_database(self.started["database.url"], locations)
+        try:
+            upgrade(self.database)
+            provision.prepare(self.database)
+        except SQLAlchemyError as error:
+            raise StartError(f"The database cannot be used: {_reason(error)}.") from None
+        self.live = LiveConfig(locations, self._load, adopter(self.database), started=self.started)
+        self._first_look()
+
+    def _load(self) -> dict[str, Any]:
+        return load_rows(self.database)
+
+    def _first_look(self) -> None:
+        """Read and adopt; a file that was saved this moment is given the time to settle."""
+        for _ in range(50):
+            self.live.look()
+            if not self.live.snapshot.pending:
+                return
+            threading.Event().wait(0.1)
+        raise StartError("The database cannot be used at the moment.")
+
+    def setup_token(self, *, fresh: bool = False) -> str | None:
+        """Return the setup token, or None when setup is over."""
+        try:
+            return wizard.ensure_token(self.database, self.live.snapshot, self.locations.data, fresh=fresh)
+        except OSError as error:
+            raise StartError(
+                f"The setup token cannot be written to {self.locations.data}: {error.strerror}."
+            ) from None
+
+    def address(self) -> str:
+        """Return the address to open."""
+        server = self.live.current.config.server
+        if server.public_url:
+            return server.public_url
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104 - a comparison
+        return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{server.port}"
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+
+
+def _open_database(wanted: str | None, locations: Locations) -> Database:
+    """Open the database, and make the folders its files live in."""
+    paths.ensure_data_folder(locations.data)
+    url = database_url(wanted, locations)
+    file = sqlite_file(url)
+    if file is not None and file.parent != locations.data:
+        paths.ensure_data_folder(file.parent)
+    try:
+        return Database(url)
+    except ImportError:
+        raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None
+
+
+def run(locations: Locations, options: Mapping[str, Any]) -> None:
+    """Provision, print the address, and serve until told to stop."""
+    installed = Installed(locations, options)
+    server = installed.live.current.config.server
+    _require_free_port(server.host, server.port)
+    _greet(installed)
+    threading.Thread(target=_watch, args=(installed.live,), daemon=True, name="config watch").start()
+    load = partial(create_worker_app, locations, installed.started)
+    _serve(server.host, server.port, server.workers, load)
+
+
+def create_worker_app(locations: Locations, started: Mapping[str, Any]) -> App:
+    """Make a worker's app; its parent reports the config's problems."""
+    return create_app(locations, started, quiet=True)
+
+
+def _serve(host: str, port: int, workers: int, load: Callable[[], App]) -> None:
+    # The server takes longer to import than most commands take to run.
+    import multiprocessing  # noqa: PLC0415 - see above
+
+    from granian import Granian  # noqa: PLC0415 - see above
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - see above
+    from granian.log import LogLevels  # noqa: PLC0415 - see above
+
+    # A forked worker would share the parent's threads and open database files.
+    multiprocessing.set_start_method("spawn", force=True)
+    Granian(
+        "authapp.factory:create_app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=BLOCKING_THREADS,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.error,
+        respawn_failed_workers=True,
+        workers_kill_timeout=KILL_TIMEOUT,
+    ).serve(target_loader=partial(_load_target, load), wrap_loader=False)
+
+
+def _load_target(load: Callable[[], App], *_: object) -> App:
+    os.umask(0o077)
+    return load()
+
+
+def _watch(live: LiveConfig) -> None:
+    """Look at the config file also while nobody asks for a page: an edit counts, and is reported, at once."""
+    pause = threading.Event()
+    while True:
+        pause.wait(LOOK_INTERVAL)
+        try:
+            live.look()
+        except Exception as error:  # noqa: BLE001 - the server goes on serving; every worker looks for itself
+            logs.log.error("the config watch failed", exc_info=error)
+
+
+def _require_free_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host.strip("[]"), port))
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        reason = "something else listens there" if taken else error.strerror or "that address does not work"
+        raise StartError(
+            f"Cannot listen on {host}:{port}: {reason}. Choose another one with --port, or server.port."
+        ) from None
+
+
+def _greet(installed: Installed) -> None:
+    """Print where to go; with the setup link, the one secret that is ever printed."""
+    address = installed.address()
+    click.echo(f"authapp is at {address}/")
+    snapshot = installed.live.snapshot
+    if snapshot.closed:
+        click.echo("Nobody can sign in until the config file is mended:")
+        for problem in snapshot.problems:
+            click.echo(f"  {problem}")
+    elif not snapshot.effective.config.setup.require_token:
+        click.echo(f"Set it up: {address}/setup" if installed.setup_token() else "")
+    elif token := installed.setup_token():
+        click.echo(f"Set it up (this link works for 24 hours): {address}/setup?token={token}")
+    click.echo("Stop with Ctrl-C.")

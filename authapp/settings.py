@@ -1,0 +1,95 @@
+"""The Settings table as a mapping, and the rows authapp itself keeps in it."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from authapp import clock
+from authapp.config.options import CREDENTIALS, SECRET_KEY
+from authapp.models import Setting
+
+INSTALLATION = "installation"
+SETUP_TOKEN = "setup.token"  # noqa: S105 - the name of a row
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The owner's credentials as stored under `server.basic-auth`."""
+
+    username: str
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What this installation remembers of itself; times are ISO 8601 in UTC."""
+
+    id: str
+    auth_mode: str
+    created_at: str
+    owner_id: str | None = None
+    secret_key_fingerprint: str | None = None
+    setup_completed_at: str | None = None
+
+
+def load_all(db: Session) -> dict[str, Any]:
+    """Return every row: `key -> value`."""
+    return {row.key: row.value for row in db.scalars(select(Setting))}
+
+
+def load(db: Session, key: str) -> Any:
+    """Return one row's value, or None."""
+    return db.scalar(select(Setting.value).where(Setting.key == key))
+
+
+def store(db: Session, key: str, value: Any, *, by: str | None = None, at: datetime | None = None) -> None:
+    """Write one row; `by` is a user's id."""
+    row = db.get(Setting, key) or Setting(key=key)
+    row.value, row.updated_at, row.updated_by = value, at or clock.now(), by
+    db.add(row)
+
+
+def remove(db: Session, key: str) -> None:
+    """Delete one row, if it is there."""
+    db.execute(delete(Setting).where(Setting.key == key))
+
+
+def hold(db: Session) -> Installation | None:
+    """Return the installation and hold its row to the end of the transaction.
+
+    Whoever changes users or credentials holds it first, so that on PostgreSQL too such changes come one after
+    the other. (On SQLite there is only one writer anyway.)
+    """
+    row = db.scalar(select(Setting).where(Setting.key == INSTALLATION).with_for_update())
+    return Installation(**row.value) if row else None
+
+
+def installation(db: Session) -> Installation | None:
+    """Return the installation, or None before it is provisioned."""
+    value = load(db, INSTALLATION)
+    return Installation(**value) if value else None
+
+
+def store_installation(db: Session, value: Installation) -> None:
+    """Write what this installation remembers of itself."""
+    store(db, INSTALLATION, asdict(value))
+
+
+def credentials(db: Session) -> Credentials | None:
+    """Return the owner's credentials, or None while there are none."""
+    value = load(db, CREDENTIALS)
+    return Credentials(value["username"], value["password_hash"]) if value else None
+
+
+def store_credentials(db: Session, value: Credentials, *, by: str | None = None) -> None:
+    """Write the owner's credentials."""
+    store(db, CREDENTIALS, {"username": value.username, "password_hash": value.password_hash}, by=by)
+
+
+def stored_secret_key(db: Session) -> str | None:
+    """Return the generated secret key."""
+    value = load(db, SECRET_KEY)
+    return value if isinstance(value, str) else None

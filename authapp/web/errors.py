@@ -1,0 +1,119 @@
+"""Errors -> answers. The only module that knows which HTTP status a refusal has."""
+
+import math
+
+from flask import current_app, jsonify, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.wrappers import Response
+
+from authapp import errors
+from authapp.logs import log
+from authapp.web.state import App
+
+STATUSES: dict[type[errors.AuthappError], int] = {
+    errors.LoginFailed: 401,
+    errors.NotAllowed: 403,
+    errors.BadSetupToken: 403,
+    errors.WrongPassword: 403,
+    errors.SetupClosed: 404,
+    errors.UserNotFound: 404,
+    errors.UsernameTaken: 409,
+    errors.LastSuperuser: 409,
+    errors.Pinned: 409,
+    errors.WeakPassword: 422,
+    errors.BadUsername: 422,
+}
+TITLES = {
+    400: "That did not work",
+    403: "Not for you",
+    404: "Nothing here",
+    405: "That does not work here",
+    409: "That cannot be done",
+    413: "Too large",
+    421: "Wrong address",
+    429: "Please wait",
+    500: "Something went wrong",
+    503: "Not ready",
+}
+
+
+def init_app(app: App) -> None:
+    """Answer every error with a page, or with problem+json where programs ask."""
+    app.register_error_handler(errors.AuthappError, on_refusal)
+    app.register_error_handler(CSRFError, on_csrf)
+    app.register_error_handler(HTTPException, on_http)
+    app.register_error_handler(SQLAlchemyError, on_database)
+    app.register_error_handler(Exception, on_anything)
+
+
+def status_of(error: errors.AuthappError) -> int:
+    """Return the HTTP status of an error raised on purpose."""
+    if isinstance(error, errors.LoginFailed) and error.retry_after is not None:
+        return 429
+    return STATUSES.get(type(error), 500)
+
+
+def retry_after(error: errors.LoginFailed) -> dict[str, str]:
+    """Return the header that says how many seconds to wait, or none."""
+    return {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))} if error.retry_after else {}
+
+
+def on_refusal(error: errors.AuthappError) -> Response:
+    """Answer a rule's no with its own words."""
+    return _answer(status_of(error), str(error))
+
+
+def on_csrf(_error: CSRFError) -> Response:
+    """Answer a form that is not ours, or older than the cookie."""
+    return _answer(
+        400, "This page was out of date, or your browser refuses cookies. Go back, reload it, and try again."
+    )
+
+
+def on_http(error: HTTPException) -> Response:
+    """Answer what Werkzeug or a view says; redirects pass as they are."""
+    status = error.code or 500
+    if status < 400:  # noqa: PLR2004 - a redirect
+        return Response.force_type(error.get_response(), request.environ)
+    standard = type(error).description == error.description
+    text = {
+        404: "There is nothing at this address.",
+        405: "This address does not take such a request.",
+        413: "What you sent is too large.",
+    }.get(status, "The request could not be understood.") if standard else (error.description or "")  # fmt: skip
+    answer = _answer(status, text)
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "Retry-After"):
+            answer.headers[name] = value
+    return answer
+
+
+def on_database(error: SQLAlchemyError) -> Response:
+    """Answer while the database cannot be used; the log says why, the page does not."""
+    log.error("the database refused", reason=str(getattr(error, "orig", None) or error).split("\n")[0])
+    return _answer(503, "The database cannot be used at the moment. Try again in a little while.")
+
+
+def on_anything(error: Exception) -> Response:
+    """Answer a mistake of ours without a word of what it was."""
+    log.error("unexpected error", exc_info=error)
+    return _answer(500, "This is our mistake, and it was written to the log. Going back may help.")
+
+
+def _answer(status: int, text: str) -> Response:
+    if request.blueprint == "api" or _wants_json():
+        body = {"type": "about:blank", "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
+        answer = jsonify(body)
+        answer.content_type = "application/problem+json"
+    else:
+        title = TITLES.get(status, "That did not work")
+        answer = current_app.make_response(render_template("errors/error.html", title=title, text=text))
+    answer.status_code = status
+    return answer
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best in ("application/json", "application/problem+json")

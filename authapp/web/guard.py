@@ -1,0 +1,121 @@
+"""The order in which a request is looked at before any view: default deny, by endpoint."""
+
+from typing import Any
+
+from flask import g, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
+from werkzeug.wrappers import Response
+
+from authapp import wizard
+from authapp.config.checks import is_loopback
+from authapp.web.identity import whoever
+from authapp.web.security import SAFE_METHODS, host_name, is_foreign, is_our_host, looks_forwarded
+from authapp.web.state import App, database, effective, snapshot, the_app
+
+csrf = CSRFProtect()
+# These answer whatever state the installation is in, and do not look at the database by themselves.
+ALWAYS = {"static", "health.healthz", "health.readyz", "api.status"}
+
+Answer = Response | str | tuple[Any, int] | None
+
+
+def init_app(app: App) -> None:
+    """Put the guard before every view, and refuse to start with a view that states nothing."""
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    csrf.init_app(app)
+    app.before_request(look)
+    for endpoint, view in app.view_functions.items():
+        if not hasattr(view, "access"):
+            raise RuntimeError(f"The view {endpoint} does not state who may call it.")
+
+
+def look() -> Answer:
+    """Let the request through, or answer in place of its view."""
+    if request.blueprint != "health" and not is_our_host(
+        request.headers.get("Host", ""), effective().config.server
+    ):
+        raise MisdirectedRequest("This address is not one of this server's.")
+    if request.endpoint in ALWAYS:
+        return None
+    return _look_at_state() or _look_at_setup() or _look_at_request() or _look_at_visitor()
+
+
+def access_of(endpoint: str | None) -> str | None:
+    """Return who may call an endpoint's view, as the view states it."""
+    return getattr(the_app().view_functions.get(endpoint or ""), "access", None)
+
+
+def _look_at_state() -> Answer:
+    """Nothing works without a database, and nobody signs in at a closed start."""
+    if snapshot().pending:
+        the_app().live.look()
+        raise ServiceUnavailable("The database cannot be used at the moment.")
+    if snapshot().closed:
+        if request.blueprint == "api":
+            raise ServiceUnavailable("The config file has to be mended.")
+        return render_template("errors/closed.html", problems=snapshot().problems), 503
+    return None
+
+
+def _look_at_setup() -> Answer:
+    """Until the first run is over every page leads to it; afterwards it is gone."""
+    is_setup = access_of(request.endpoint) == "setup"
+    if not is_setup_open():
+        return (render_template("wizard/finished.html"), 404) if is_setup else None
+    _require_local()
+    if request.blueprint == "api":
+        raise ServiceUnavailable("Setup is not finished.")
+    return None if is_setup else redirect(url_for("wizard.setup"), 303)
+
+
+def is_setup_open() -> bool:
+    """Tell whether the first run is still to come; once it is over, the database is not asked again."""
+    app = the_app()
+    if app.setup_is_over:
+        return False
+    with database().reading() as db:
+        is_open = wizard.is_open(db, snapshot())
+        app.setup_is_over = wizard.is_completed(db)
+    return is_open
+
+
+def _require_local() -> None:
+    """Without a setup token only this machine may set up, and no proxy on it."""
+    if effective().config.setup.require_token:
+        return
+    if not is_loopback(host_name(request.host) or "") or looks_forwarded():
+        raise Forbidden("Without a setup token, setup works at a loopback address only.")
+
+
+def _look_at_request() -> Answer:
+    """Refuse what another site made a browser send, and forms that are not ours."""
+    if request.method in SAFE_METHODS or request.endpoint is None:
+        return None
+    if is_foreign():
+        raise Forbidden("Another site sent this request. Open the page here and send it again.")
+    try:
+        csrf.protect()
+    except CSRFError:
+        if not getattr(the_app().view_functions[request.endpoint], "shows_again", False):
+            raise
+        g.csrf_failed = True
+    return None
+
+
+def _look_at_visitor() -> Answer:
+    """Let only those in whom the view admits."""
+    if request.endpoint is None:
+        return None
+    needs = access_of(request.endpoint)
+    if needs in ("public", "setup"):
+        return None
+    visitor = whoever()
+    if visitor is None:
+        wanted = request.full_path.rstrip("?") if request.method in SAFE_METHODS else None
+        return redirect(url_for("login.login", next=None if wanted == "/" else wanted), 303)
+    if needs == "superuser" and not visitor.is_superuser:
+        raise Forbidden("Only superusers may open this page.")
+    if visitor.must_review and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
+        return redirect(url_for("admin.recovery"), 303)
+    return None

@@ -1,0 +1,131 @@
+"""What every request goes through before a view sees it, and what every answer carries."""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from authapp.config.checks import is_loopback
+from authapp.config.options import Server
+from authapp.web.state import effective
+
+Access = Literal["public", "setup", "user", "superuser"]
+View = TypeVar("View", bound=Callable[..., object])
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def access(who: Access, *, shows_again: bool = False) -> Callable[[View], View]:
+    """State who may call a view. `shows_again`: it answers a failed CSRF check with its form, filled in."""
+
+    def mark(view: View) -> View:
+        view.access = who  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
+        view.shows_again = shows_again  # type: ignore[attr-defined]  # as above
+        return view
+
+    return mark
+
+
+# -- hosts ----------------------------------------------------------------------------------------------------
+
+
+def is_our_host(host: str, server: Server) -> bool:
+    """Tell whether a Host header names this server (ports do not count).
+
+    With `server.public-url` its host and loopback names do; without it loopback names, IP addresses,
+    `server.host` and this machine's own name.
+    """
+    name = host_name(host)
+    if name is None:
+        return False
+    if is_loopback(name):
+        return True
+    if server.public_url:
+        return name == (urlsplit(server.public_url).hostname or "")
+    return _is_address(name) or name in {server.host.lower(), *_own_names()}
+
+
+def host_name(host: str) -> str | None:
+    """Return the name in a Host header, in lower case and without port and brackets; None for rubbish."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?", host)
+    return match[1].strip("[]").lower() if match else None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _own_names() -> set[str]:
+    name = socket.gethostname().lower()
+    return {name, name.partition(".")[0], f"{name.partition('.')[0]}.local"}
+
+
+def looks_forwarded() -> bool:
+    """Tell whether a proxy passed this request on; then a loopback address proves nothing."""
+    names = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+    return any(name in request.headers for name in names)
+
+
+# -- foreign requests -----------------------------------------------------------------------------------------
+
+
+def is_foreign() -> bool:
+    """Tell whether a browser says that another site made it send this request."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    # The scheme does not count: behind a proxy that is not trusted, https arrives here as http.
+    ours = {request.host.lower(), urlsplit(effective().config.server.public_url or "").netloc}
+    return re.sub(r"^https?://", "", origin.lower()) not in ours
+
+
+def safe_return_url(wanted: str | None) -> str:
+    """Return where to go after signing in: a path of ours, or `/`.
+
+    Browsers read a backslash as `/` and drop control characters, so that `/<tab>/evil` leads elsewhere.
+    """
+    if not wanted or not wanted.startswith("/") or len(wanted) > 2000:  # noqa: PLR2004 - longer than any of ours
+        return "/"
+    if wanted[1:2] in ("/", "\\") or "\\" in wanted or re.search(r"[\x00-\x20\x7f]|%5c", wanted, re.IGNORECASE):
+        return "/"
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return "/"
+    return "/" if parts.scheme or parts.netloc else wanted
+
+
+# -- answers --------------------------------------------------------------------------------------------------
+
+
+def add_headers(response: Response) -> Response:
+    """Add the headers every answer carries; only static files may be cached."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static" or response.status_code >= 400:  # noqa: PLR2004 - an error
+        response.headers.setdefault("Cache-Control", "no-store")
+    if response.status_code == 401:  # noqa: PLR2004 - a 401 must name a scheme (RFC 9110 15.5.2)
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
+    return response

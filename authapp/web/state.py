@@ -1,0 +1,135 @@
+"""What a request finds: the app with its live config and database, and the state in force for this request."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from flask import Flask, current_app, has_request_context, request
+from flask.sessions import SecureCookieSessionInterface
+from werkzeug.wrappers import Response
+
+from authapp import settings, tokens
+from authapp.audit import Actor
+from authapp.config.live import LiveConfig, NotNow, Snapshot
+from authapp.config.overlay import Effective
+from authapp.database import Database, DatabaseError, require_schema
+from authapp.errors import SchemaOutdated
+from authapp.logins import Identity
+from authapp.paths import Locations
+from authapp.web.proxies import behind_proxies
+
+SNAPSHOT = "authapp.snapshot"
+
+
+class App(Flask):
+    """Flask with our live config: one immutable state of it holds for a whole request."""
+
+    live: LiveConfig
+    database: Database
+    locations: Locations
+    installation_id = ""
+    setup_is_over = False  # once it is, it stays so
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request under the config of this moment.
+
+        The look at the files comes before the session cookie is opened, whose key may have been edited.
+        """
+        environ[SNAPSHOT] = snapshot = self.live.refresh()
+        trusted = snapshot.effective.config.server.trusted_proxies
+        return behind_proxies(super().wsgi_app, trusted, environ)(environ, start_response)
+
+    @property
+    def secret_key(self) -> bytes:  # type: ignore[override]  # Flask's is a copy made at start; ours is live
+        """The key that signs session cookies and CSRF tokens."""
+        key = in_force(self).config.server.secret_key
+        return tokens.derive_key(key.get_secret_value() if key else tokens.generate(), "authapp/session/v1")
+
+    @property
+    def permanent_session_lifetime(self) -> timedelta:  # type: ignore[override]  # as above
+        """How old a session cookie may be at most; the session's row decides what is left of that."""
+        options = in_force(self).config.session
+        return max(options.lifetime, options.remember_lifetime)
+
+    def load_settings(self) -> dict[str, Any]:
+        """Return the rows of the Settings table; raises NotNow."""
+        rows = load_rows(self.database)
+        self.installation_id = (rows.get(settings.INSTALLATION) or {}).get("id", "")
+        return rows
+
+
+def load_rows(database: Database) -> dict[str, Any]:
+    """Return the rows of the Settings table; raises NotNow when the database or its schema cannot be used."""
+    try:
+        require_schema(database)
+        with database.reading() as db:
+            return settings.load_all(db)
+    except (DatabaseError, SchemaOutdated) as error:
+        raise NotNow from error
+
+
+class SessionCookie(SecureCookieSessionInterface):
+    """Flask's signed cookie, under a name of this installation: cookies ignore ports."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """Return `authapp-<8 of the installation's id>`, with the __Host- prefix where the address is https."""
+        name = f"authapp-{cast(App, app).installation_id[:8]}"
+        return f"__Host-{name}" if self.get_cookie_secure(app) else name
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Tell whether browsers may send the cookie over https only."""
+        return (in_force(cast(App, app)).config.server.public_url or "").startswith("https://")
+
+
+def in_force(app: App) -> Effective:
+    """Return the effective config that holds for this request, or outside of one, now."""
+    if has_request_context() and (held := request.environ.get(SNAPSHOT)):
+        return cast(Snapshot, held).effective
+    return app.live.current
+
+
+def the_app() -> App:
+    """Return the app that answers."""
+    return cast(App, current_app)
+
+
+def snapshot() -> Snapshot:
+    """Return the state of the config that holds for this request."""
+    return cast(Snapshot, request.environ.get(SNAPSHOT) or the_app().live.snapshot)
+
+
+def effective() -> Effective:
+    """Return the effective config that holds for this request."""
+    return snapshot().effective
+
+
+def database() -> Database:
+    """Return the database."""
+    return the_app().database
+
+
+def visitor(road: str, identity: Identity | None = None) -> Actor:
+    """Return who is acting, for the rules and the audit table."""
+    return Actor(
+        road,
+        identity.user_id if identity else None,
+        identity.username if identity else "",
+        request.remote_addr or "",
+        request.user_agent.string,
+    )
+
+
+def database_trouble() -> str:
+    """Return `schema` or `database` when one of them cannot be used, else an empty text."""
+    try:
+        require_schema(database())
+    except SchemaOutdated:
+        return "schema"
+    except DatabaseError:
+        return "database"
+    return ""
+
+
+def no_store(response: Response) -> Response:
+    """Keep an answer out of every cache."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

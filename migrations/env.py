@@ -1,0 +1,14 @@
+"""Runs the migrations on the connection that authapp.database hands over, inside its transaction."""
+
+from alembic import context
+
+from authapp.models import Base
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+)
+context.run_migrations()

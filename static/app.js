@@ -1,0 +1,77 @@
+// What a page gains with JavaScript: passwords that can be shown, rules that tick while typing, local times.
+// Every page works without it.
+"use strict";
+
+const TESTS = {
+  min: (text, name, limit) => [...text].length >= Number(limit),
+  max: (text, name, limit) => [...text].length <= Number(limit),
+  lower: (text) => /\p{Lowercase}/u.test(text),
+  upper: (text) => /\p{Uppercase}/u.test(text),
+  digit: (text) => /\p{Nd}/u.test(text),
+  symbol: (text) => /[^\p{L}\p{N}\s]/u.test(text),
+  "not-name": (text, name) => name === "" || text.normalize("NFKC").toLowerCase() !== name.normalize("NFKC").toLowerCase(),
+};
+
+function showButtons() {
+  for (const button of document.querySelectorAll("[data-show]")) {
+    const field = document.getElementById(button.dataset.show);
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const show = field.type === "password";
+      field.type = show ? "text" : "password";
+      button.textContent = show ? "Hide" : "Show";
+      button.setAttribute("aria-pressed", String(show));
+    });
+  }
+}
+
+function tick(item, passes) {
+  item.classList.toggle("met", passes === true);
+  item.classList.toggle("unmet", passes === false);
+}
+
+// The server alone can tell how hard a password is to guess; it is asked when the typing pauses.
+async function ask(list, field, name) {
+  const body = new URLSearchParams({ username: name, password: field.value });
+  const token = field.form.querySelector("[name=csrf_token]").value;
+  const answer = await fetch(list.dataset.check, { method: "POST", headers: { "X-CSRFToken": token }, body });
+  return answer.ok ? answer.json() : null;
+}
+
+function liveRules(list) {
+  const field = document.getElementById(list.dataset.rulesFor);
+  const nameField = field.form.querySelector("input[name=username]");
+  const items = [...list.querySelectorAll("[data-rule]")];
+  let timer = 0;
+  const check = () => {
+    const text = field.value;
+    const name = list.dataset.name || (nameField ? nameField.value : "");
+    for (const item of items) {
+      const [test, limit] = item.dataset.test.split(":");
+      if (test) tick(item, text === "" ? null : TESTS[test](text, name, limit));
+      else tick(item, null);
+    }
+    clearTimeout(timer);
+    const late = items.filter((item) => !item.dataset.test);
+    if (text === "" || late.length === 0) return;
+    timer = setTimeout(async () => {
+      const broken = await ask(list, field, name).catch(() => null);
+      if (broken === null || field.value !== text) return;
+      for (const item of late) tick(item, !broken.includes(item.dataset.rule));
+    }, 250);
+  };
+  field.addEventListener("input", check);
+  if (nameField) nameField.addEventListener("input", check);
+}
+
+function localTimes() {
+  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const element of document.querySelectorAll("time[datetime]")) {
+    element.title = element.textContent;
+    element.textContent = format.format(new Date(element.dateTime));
+  }
+}
+
+showButtons();
+document.querySelectorAll("[data-rules-for]").forEach(liveRules);
+localTimes();
