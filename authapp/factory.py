@@ -1,11 +1,10 @@
 """Make the app; reads as a table of contents."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from authapp import logs, paths, provision
-from authapp.config.live import LiveConfig, NotNow, Reading, examine, start_values
+from authapp.config.live import LiveConfig, NotNow, Reading, Start, examine
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, database_url
 from authapp.paths import Locations, locate
@@ -16,21 +15,19 @@ from authapp.web.security import access, add_headers
 from authapp.web.state import App, SessionCookie, effective
 
 
-def create_app(
-    locations: Locations | None = None, started: Mapping[str, Any] | None = None, *, quiet: bool = False
-) -> App:
+def create_app(locations: Locations | None = None, start: Start | None = None, *, quiet: bool = False) -> App:
     """Return the app for a config file, by default the one that is found.
 
     It migrates nothing and never raises for a bad file or database: it answers 503 and says what to do.
-    `started` holds the options that a parent process resolved, `quiet` leaves the reporting of problems to it.
+    `start` holds the options that a parent process resolved, `quiet` leaves the reporting of problems to it.
     """
     where = locations or locate()
-    options = started if started is not None else start_values(examine(where).effective)
-    logs.configure(options["log.level"], options["log.format"])
+    start = start or Start.from_layers(examine(where).effective)
+    logs.configure(start.values["log.level"], start.values["log.format"])
     app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
     app.locations = where
-    app.database = Database(database_url(options["database.url"], where))
-    app.live = LiveConfig(where, app.load_settings, adopter(app.database), started=options, quiet=quiet)
+    app.database = Database(database_url(start.values["database.url"], where))
+    app.live = LiveConfig(where, app.load_settings, adopter(app.database), start=start, quiet=quiet)
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)

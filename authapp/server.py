@@ -12,7 +12,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import logs, paths, provision, wizard
-from authapp.config.live import LOOK_INTERVAL, Examined, LiveConfig, examine, start_values
+from authapp.config.live import LOOK_INTERVAL, Examined, LiveConfig, Start, examine
 from authapp.database import Database, database_url, sqlite_file, upgrade
 from authapp.errors import ConfigError, StartError
 from authapp.factory import adopter, create_app
@@ -37,18 +37,18 @@ class Installed:
     Raises ConfigError, StartError, SchemaOutdated.
     """
 
-    def __init__(self, locations: Locations, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, locations: Locations, overrules: Mapping[str, Any] | None = None) -> None:
         examined = examine_strictly(locations)
         self.locations = locations
-        self.started = {**start_values(examined.effective), **(options or {})}
-        logs.configure(self.started["log.level"], self.started["log.format"])
-        self.database = _open_database(self.started["database.url"], locations)
+        self.start = start = Start.from_layers(examined.effective, overrules)
+        logs.configure(start.values["log.level"], start.values["log.format"])
+        self.database = _open_database(start.values["database.url"], locations)
         try:
             upgrade(self.database)
             provision.prepare(self.database)
         except SQLAlchemyError as error:
             raise StartError(f"The database cannot be used: {_reason(error)}.") from None
-        self.live = LiveConfig(locations, self._load, adopter(self.database), started=self.started)
+        self.live = LiveConfig(locations, self._load, adopter(self.database), start=start)
         self._first_look()
 
     def _load(self) -> dict[str, Any]:
@@ -98,20 +98,20 @@ def _open_database(wanted: str | None, locations: Locations) -> Database:
         raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None
 
 
-def run(locations: Locations, options: Mapping[str, Any]) -> None:
+def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     """Provision, print the address, and serve until told to stop."""
-    installed = Installed(locations, options)
+    installed = Installed(locations, overrules)
     server = installed.live.current.config.server
     _require_free_port(server.host, server.port)
     _greet(installed)
     threading.Thread(target=_watch, args=(installed.live,), daemon=True, name="config watch").start()
-    load = partial(create_worker_app, locations, installed.started)
+    load = partial(create_worker_app, locations, installed.start)
     _serve(server.host, server.port, server.workers, load)
 
 
-def create_worker_app(locations: Locations, started: Mapping[str, Any]) -> App:
+def create_worker_app(locations: Locations, start: Start) -> App:
     """Make a worker's app; its parent reports the config's problems."""
-    return create_app(locations, started, quiet=True)
+    return create_app(locations, start, quiet=True)
 
 
 def _serve(host: str, port: int, workers: int, load: Callable[[], App]) -> None:

@@ -111,22 +111,34 @@ def _lay(rows: Mapping[str, Any], document: yamlfile.Document) -> tuple[Effectiv
     return overlay([settings_layer(rows), Layer(Source.FILE, document.values)])
 
 
-def start_values(effective: Effective) -> dict[str, Any]:
-    """Return the options that are resolved once, by the parent process, and handed to every worker."""
-    return {key: effective.get(key) for key, option in OPTIONS.items() if option.restart}
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The options that are resolved once, by the parent process, and handed to every worker.
+
+    `values` are in force; `written` is what the layers said at start, which the command line may have overruled.
+    """
+
+    values: Mapping[str, Any]
+    written: Mapping[str, Any]
+
+    @classmethod
+    def from_layers(cls, effective: Effective, overrules: Mapping[str, Any] | None = None) -> "Start":
+        """Resolve the options; `overrules` are those of the command line."""
+        written = {key: effective.get(key) for key, option in OPTIONS.items() if option.restart}
+        return cls({**written, **(overrules or {})}, written)
 
 
 class LiveConfig:
-    """The config of this process; `started` holds the options that were resolved at start.
+    """The config of this process; `start` holds the options that were resolved at start.
 
     A `quiet` process logs no problems, because its parent does.
     """
 
     def __init__(
-        self, locations: Locations, load: Load, adopt: Adopt, *, started: Mapping[str, Any], quiet: bool = False
+        self, locations: Locations, load: Load, adopt: Adopt, *, start: Start, quiet: bool = False
     ) -> None:
         self.locations = locations
-        self._started = started
+        self._start = start
         self._load, self._adopt, self._quiet = load, adopt, quiet
         self._lock = threading.RLock()
         self._next_look = 0.0
@@ -234,10 +246,9 @@ class LiveConfig:
             self._snapshot = replace(self._snapshot, problems=problems)
 
     def _freeze(self, effective: Effective) -> tuple[Effective, tuple[str, ...]]:
-        edited = tuple(key for key, value in self._started.items() if effective.get(key) != value)
-        if not edited:
-            return effective, ()
-        values = {**effective.values, **{key: self._started[key] for key in edited}}
+        """Put the options of the start in force; return with them those that were edited since."""
+        edited = tuple(key for key, value in self._start.written.items() if effective.get(key) != value)
+        values = {**effective.values, **self._start.values}
         return replace(effective, config=build(values), values=values), edited
 
     def _report(self, found: tuple[Problem, ...], before: tuple[Problem, ...], say: Callable[[str], None]) -> None:

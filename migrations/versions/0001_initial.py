@@ -13,6 +13,12 @@ MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     """Make the first tables."""
+    _make_installation()
+    _make_people()
+    _make_records()
+
+
+def _make_installation() -> None:
     op.create_table(
         "settings",
         sa.Column("key", sa.String(250), nullable=False),
@@ -39,6 +45,9 @@ def upgrade() -> None:
             ["organization_id"], ["organizations.id"], name="fk_workspaces_organization_id_organizations"
         ),
     )
+
+
+def _make_people() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.String(36), nullable=False),
@@ -68,6 +77,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_sessions_user_id_users", ondelete="CASCADE"),
     )
     op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
+
+
+def _make_records() -> None:
     op.create_table(
         "tries",
         sa.Column("key", sa.String(64), nullable=False),

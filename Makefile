@@ -1,0 +1,41 @@
+PYTHON := .venv/bin/python
+
+.PHONY: help install run test lint types imports wheel shape check
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The stamps date the environment, so that only a change of pyproject.toml installs again.
+.venv/.run-stamp .venv/.dev-stamp: .venv/.%-stamp: pyproject.toml
+	@scripts/venv $*
+
+install: .venv/.run-stamp ## Install what authapp needs into .venv
+
+run: .venv/.run-stamp ## Start authapp (make run ARGS="--port 9000")
+# Without the trap, make would report Ctrl-C as an error.
+	@trap 'exit 0' INT; $(PYTHON) app.py $(ARGS)
+
+test: .venv/.dev-stamp ## Run the tests (make test ARGS="-k login")
+	@scripts/chromium
+	$(PYTHON) -m pytest -n auto --dist loadgroup $(ARGS)
+
+lint: .venv/.dev-stamp ## Check style and formatting
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: .venv/.dev-stamp ## Check types
+	$(PYTHON) -m mypy
+
+imports: .venv/.dev-stamp ## Check which module may import which
+	.venv/bin/lint-imports --no-logo
+
+wheel: .venv/.dev-stamp ## Build the wheel, install it elsewhere and start it
+	rm -f dist/*.whl
+	$(PYTHON) -m build --wheel --no-isolation --outdir dist
+	$(PYTHON) scripts/wheel-check dist/*.whl
+
+shape: .venv/.dev-stamp ## Measure functions, files, docstrings and comments
+	$(PYTHON) scripts/shape
+
+check: lint types imports test wheel shape ## All of the above

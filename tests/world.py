@@ -1,0 +1,219 @@
+"""The cast and the stage of the tests.
+
+Ada is the owner, Bob an active user, Charlie waits for activation, Dora is a second superuser.
+"""
+
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import argon2
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from authapp import passwords, provision, settings, users, wizard
+from authapp.audit import Actor
+from authapp.config.live import Snapshot
+from authapp.database import Database, upgrade
+from authapp.factory import create_app
+from authapp.models import AuditEntry, SignedIn, User
+from authapp.paths import Locations, locate
+from authapp.web.state import App
+
+# Only for tests: the least that argon2 accepts.
+CHEAPEST = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD = "Correct-horse battery"
+OTHER_PASSWORD = "Staple (of) Tuesdays"
+WEAK_PASSWORD = "short"
+ADA, BOB, CHARLIE, DORA = "ada@example.com", "bob", "charlie", "dora"
+SHELL = Actor("command line", name="tests")
+
+
+def use_cheap_hashes() -> None:
+    """Make hashing cost next to nothing in this process."""
+    passwords.HASHER = CHEAPEST
+    passwords.dummy_hash.cache_clear()
+
+
+@dataclass
+class World:
+    """One installation in a folder of its own: config file, data folder, database, app."""
+
+    folder: Path
+    _empty_database: Path
+    database_url: str | None = None
+    browsers: list["Browser"] = field(default_factory=list)
+
+    @property
+    def config_file(self) -> Path:
+        """`config.yml`."""
+        return self.folder / "config.yml"
+
+    @property
+    def locations(self) -> Locations:
+        """Where things are."""
+        if not self.config_file.exists():
+            return Locations(self.config_file, named=False, data=self.folder / "data")
+        return locate(str(self.config_file))
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, with its schema and what every installation has."""
+        data = self.folder / "data"
+        data.mkdir(mode=0o700, exist_ok=True)
+        if self.database_url is None and not (data / "authapp.db").exists():
+            shutil.copy(self._empty_database, data / "authapp.db")
+        database = Database(self.database_url or f"sqlite:///{data / 'authapp.db'}")
+        upgrade(database)
+        provision.prepare(database)
+        return database
+
+    @cached_property
+    def app(self) -> App:
+        """The app; made when it is first asked for, so write the config file before."""
+        _ = self.database
+        app = create_app(self.locations)
+        app.testing = False  # errors become answers, as in production
+        return app
+
+    # -- the config file ----------------------------------------------------------------------------------
+
+    def write_config(self, text: str) -> None:
+        """Put a config file in place, as if saved a second ago, and let the app look at it."""
+        draft = self.folder / "config.yml.new"
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(0o600)
+        a_second_ago = time.time_ns() - 10**9
+        os.utime(draft, ns=(a_second_ago, a_second_ago))
+        draft.replace(self.config_file)
+        self.look()
+
+    def remove_config(self) -> None:
+        """Take the config file away."""
+        self.config_file.unlink()
+        self.look()
+
+    def write_credentials(self, username: str | None = ADA, password: str | None = PASSWORD) -> None:
+        """Write `server.basic-auth` into the config file."""
+        lines = ["server:", "  basic-auth:"]
+        lines += [f"    username: '{username}'"] if username is not None else []
+        lines += [f"    password: '{password}'"] if password is not None else []
+        self.write_config("\n".join(lines) + "\n")
+
+    def look(self) -> None:
+        """Let the app, if there is one already, look at its files now."""
+        if "app" in self.__dict__:
+            self.app.live.look()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state of the config in force."""
+        return self.app.live.snapshot
+
+    # -- people -------------------------------------------------------------------------------------------
+
+    def set_up(self, username: str = ADA, password: str = PASSWORD) -> User:
+        """Finish the setup with Ada as the owner."""
+        assert wizard.found_by_command(self.database, self.snapshot, username, password, SHELL)
+        return self.user(username)
+
+    def add(self, username: str, *, active: bool = True, superuser: bool = False, password: str = PASSWORD) -> User:
+        """Add a user."""
+        return users.create(
+            self.database, self.snapshot.effective, username, password, SHELL, active=active, superuser=superuser
+        )
+
+    def add_cast(self) -> None:
+        """Set up, and add Bob, Charlie and Dora."""
+        self.set_up()
+        self.add(BOB)
+        self.add(CHARLIE, active=False)
+        self.add(DORA, superuser=True)
+
+    def user(self, username: str) -> User:
+        """Return a user as the database has it now."""
+        with self.database.reading() as db:
+            found = users.find(db, username)
+        assert found is not None, f"nobody is called {username}"
+        return found
+
+    def setup_token(self) -> str:
+        """Return a good setup token."""
+        token = wizard.ensure_token(self.database, self.snapshot, self.folder / "data")
+        assert token is not None
+        return token
+
+    # -- what the database says ---------------------------------------------------------------------------
+
+    def setting(self, key: str) -> Any:
+        """Return a row of the Settings table."""
+        with self.database.reading() as db:
+            return settings.load(db, key)
+
+    def events(self) -> list[str]:
+        """Return the audit table as `event outcome`, oldest first."""
+        with self.database.reading() as db:
+            rows = db.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+        return [f"{row.event} {row.outcome}" for row in rows]
+
+    def sessions_of(self, username: str) -> int:
+        """Count a user's sessions."""
+        with self.database.reading() as db:
+            wanted = select(SignedIn).join(User, User.id == SignedIn.user_id).where(User.username == username)
+            return len(db.scalars(wanted).all())
+
+    def browser(self) -> "Browser":
+        """Return a new browser."""
+        browser = Browser(self.app.test_client())
+        self.browsers.append(browser)
+        return browser
+
+    def close(self) -> None:
+        """Close every connection."""
+        for name in ("app", "database"):
+            if thing := self.__dict__.get(name):
+                (thing.database if isinstance(thing, App) else thing).dispose()
+
+
+@dataclass
+class Browser:
+    """Flask's client with what a browser does: cookies, and forms that carry their CSRF token."""
+
+    client: FlaskClient
+
+    def get(self, path: str, **rest: Any) -> TestResponse:
+        """Open a page."""
+        return self.client.get(path, **rest)
+
+    def post(self, path: str, data: dict[str, str] | None = None, *, form: str | None = None, **rest: Any) -> TestResponse:
+        """Send a form that stands on the page `form` (by default the address it is sent to)."""
+        token = csrf_token(self.get(form or path).text)
+        return self.client.post(path, data={"csrf_token": token, **(data or {})}, **rest)
+
+    def sign_in(self, username: str = ADA, password: str = PASSWORD, **more: str) -> TestResponse:
+        """Type user name and password."""
+        return self.post("/login", {"username": username, "password": password, **more})
+
+    def sign_out(self) -> TestResponse:
+        """Press the button."""
+        return self.post("/logout", form="/")
+
+    def is_signed_in(self) -> bool:
+        """Tell whether the home page opens."""
+        return self.get("/").status_code == 200
+
+    def switch(self, user: User, what: str, *, on: bool) -> TestResponse:
+        """Move a switch of the table of users: `active` or `superuser`."""
+        return self.post(f"/admin/users/{user.id}/{what}", {"on": "y"} if on else {}, form="/admin/users")
+
+
+def csrf_token(page: str) -> str:
+    """Return the CSRF token of a page's first form; empty when there is none."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    return found[1] if found else ""
