@@ -12,6 +12,7 @@ import click
 
 from authapp import passwords, paths, settings, users, wizard
 from authapp.audit import Actor
+from authapp.config.example import example
 from authapp.config.live import examine
 from authapp.database import database_url, sqlite_file
 from authapp.errors import AuthappError, ConfigError
@@ -138,6 +139,12 @@ def config_check(locations: Locations, file: str | None) -> None:
     if problems := examine(wanted).problems:
         raise ConfigError(problems)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
+
+
+@config_group.command("example")
+def config_example() -> None:
+    """Print a commented config file with every option."""
+    click.echo(example(), nl=False)
 
 
 @main.command("hash-password")

@@ -13,7 +13,11 @@ def configure(level: str, style: Literal["console", "json"] | None) -> None:
     """Set up logging to standard error; without a style, console on a terminal and JSON elsewhere."""
     console = style == "console" if style else sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            repr_native_str=True,  # a client's control characters must not reach a terminal
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if console
         else structlog.processors.JSONRenderer()
     )

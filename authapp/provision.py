@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from authapp import audit, clock, logins, passwords, sessions, settings, throttle, tokens, users
 from authapp.audit import Actor
-from authapp.config.live import Reading
+from authapp.config.live import NotNow, Reading
 from authapp.config.options import PASSWORD_KEYS, SECRET_KEY, USERNAME
 from authapp.config.overlay import Effective, GivenCredentials
 from authapp.database import Database
@@ -19,6 +20,13 @@ AUTHAPP = Actor("authapp")
 
 def prepare(database: Database) -> Installation:
     """Make what every installation has: its id, a secret key, the organization, the workspace, the owner's row."""
+    try:
+        return _prepare(database)
+    except IntegrityError:  # another node was first
+        return _prepare(database)
+
+
+def _prepare(database: Database) -> Installation:
     with database.reading() as db:
         ready = settings.installation(db)
         if ready and settings.stored_secret_key(db) and _owner_row_stands(db, ready):
@@ -74,8 +82,11 @@ def adopt(database: Database, reading: Reading) -> None:
     """Take the credentials of file or environment into the Settings table; see that the secret key is known.
 
     Compares first, hashes outside the transaction and compares again inside. Raises ConfigError when the
-    credentials break a rule; then nothing was written.
+    credentials break a rule; then nothing was written. Raises NotNow before the installation was prepared.
     """
+    with database.reading() as db:
+        if settings.installation(db) is None:
+            raise NotNow
     given = reading.given
     if given and reading.changed:
         while (plan := _plan(database, reading.effective, given)) and not _carry_out(database, plan, reading):

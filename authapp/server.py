@@ -175,9 +175,7 @@ def _greet(installed: Installed) -> None:
     click.echo(f"authapp is at {address}/")
     snapshot = installed.live.snapshot
     if snapshot.closed:
-        click.echo("Nobody can sign in until the config file is mended:")
-        for problem in snapshot.problems:
-            click.echo(f"  {problem}")
+        click.echo("Nobody can sign in until the config file is mended; what is wrong stands above.")
     elif not snapshot.effective.config.setup.require_token:
         click.echo(f"Set it up: {address}/setup" if installed.setup_token() else "")
     elif token := installed.setup_token():

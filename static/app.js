@@ -44,6 +44,7 @@ function liveRules(list) {
   const items = [...list.querySelectorAll("[data-rule]")];
   let timer = 0;
   const check = () => {
+    field.removeAttribute("aria-invalid"); // what was refused is not there any more
     const text = field.value;
     const name = list.dataset.name || (nameField ? nameField.value : "");
     for (const item of items) {

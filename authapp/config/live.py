@@ -219,6 +219,8 @@ class LiveConfig:
             return
         self._good = examined
         self._overlay(examined, self._load(), ())
+        if edited and not self._quiet:
+            log.info("the config file was edited and is in force")
 
     def _look_at_settings(self) -> None:
         """Take over what changed in the Settings table; a bad file goes on waiting to be mended."""

@@ -49,7 +49,6 @@ class BasicAuth(Section):
         None, "Instead of the password: its argon2, scrypt or pbkdf2 string.", secret=True
     )
     password_file: str | None = _option(None, "Instead of the password: a file that holds nothing else.")
-    realm: Annotated[str, Field(min_length=1, max_length=100)] = _option("authapp", "The HTTP Basic realm.")
     enabled: bool | None = _option(None, "Accepted and ignored: signing in is always required.")
 
 

@@ -26,7 +26,8 @@ def _duration(value: object) -> object:
     return duration
 
 
-def _duration_text(value: timedelta) -> str:
+def duration_text(value: timedelta) -> str:
+    """Return a duration as it is written in a config file."""
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds % size == 0:
@@ -34,7 +35,7 @@ def _duration_text(value: timedelta) -> str:
     return f"{seconds}s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_duration_text)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text)]
 
 
 def _base_url(value: object) -> object:

@@ -29,7 +29,9 @@ def account() -> str:
     with database().reading() as db:
         user = users.get(db, who().user_id)
         pinned = _pinned(user.id)
-    return render_template("account/account.html", user=user, pinned=pinned)
+    config = effective().config
+    names = {"organization": config.organization.name, "workspace": config.workspace.name}
+    return render_template("account/account.html", user=user, names=names, pinned=pinned)
 
 
 @bp.get("/.well-known/change-password")
