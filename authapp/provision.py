@@ -100,49 +100,50 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     """Return what is to be changed, or None when it is so already (or half of the pair is still missing)."""
     with database.reading() as db:
         stored = settings.credentials(db)
-        owner_id = getattr(settings.installation(db), "owner_id", None)
-        username = _check_username(db, effective, given, stored, owner_id)
-    password_hash = _check_password(effective, given, username or "", stored)
-    if username is None or password_hash is None:
+        problems = _check_username(db, effective, given)
+    username = given.username if given.username is not None else stored and stored.username
+    known = _known_hash(given, stored)
+    if known is None and given.password is not None:
+        problems += _check_password(effective, given, username or "")
+    if problems:
+        raise ConfigError(problems)
+    if not username or not (known or given.password):
         return None
-    after = Credentials(username, password_hash)
+    after = Credentials(users.clean_username(username), known or passwords.hash_password(given.password or ""))
     return None if after == stored else _Plan(stored, after)
 
 
-def _check_username(
-    db: Session, effective: Effective, given: GivenCredentials, stored: Credentials | None, owner_id: str | None
-) -> str | None:
-    if given.username is None:
-        return stored.username if stored else None
-    place = effective.place_of.get(USERNAME)
-    try:
-        username = users.clean_username(given.username)
-    except BadUsername as error:
-        raise ConfigError([Problem(USERNAME, str(error), place, closes=True)]) from None
-    bearer = users.find(db, username)
-    if bearer and bearer.id != owner_id and not given.has_secret:
-        message = "another user has this name; give a password too, and that user becomes the owner"
-        raise ConfigError([Problem(USERNAME, message, place, closes=True)])
-    return username
-
-
-def _check_password(
-    effective: Effective, given: GivenCredentials, username: str, stored: Credentials | None
-) -> str | None:
-    """Return the hash to store: the stored one if the password belongs to it, whatever the policy says now."""
+def _known_hash(given: GivenCredentials, stored: Credentials | None) -> str | None:
+    """Return the hash that needs no hashing: the one given, or the stored one if the password belongs to it."""
     if given.password_hash is not None:
         return given.password_hash
-    if given.password is None:
-        return stored.password_hash if stored else None
-    if stored and passwords.verify(stored.password_hash, given.password):
+    if stored and (given.password is None or passwords.verify(stored.password_hash, given.password)):
         return stored.password_hash
+    return None
+
+
+def _check_username(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
+    if given.username is None:
+        return []
+    place = effective.place_of.get(USERNAME)
+    try:
+        bearer = users.find(db, users.clean_username(given.username))
+    except BadUsername as error:
+        return [Problem(USERNAME, str(error), place, closes=True)]
+    if bearer and not given.has_secret and not users.is_owner(db, bearer.id):
+        message = "another user has this name; give a password too, and that user becomes the owner"
+        return [Problem(USERNAME, message, place, closes=True)]
+    return []
+
+
+def _check_password(effective: Effective, given: GivenCredentials, username: str) -> list[Problem]:
+    """Judge a password that is not the stored one; what was accepted once is not judged again."""
+    if not users.broken_rules(effective, username, given.password or ""):
+        return []
     policy = users.policy(effective)
-    if policy.broken(given.password, users.context(effective, username)):
-        rules = ", ".join(rule.text for rule in policy.rules)
-        message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
-        place = effective.place_of.get(given.secret_key)
-        raise ConfigError([Problem(given.secret_key, message, place, closes=True)])
-    return passwords.hash_password(given.password)
+    rules = ", ".join(rule.text for rule in policy.rules)
+    message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
+    return [Problem(given.secret_key, message, effective.place_of.get(given.secret_key), closes=True)]
 
 
 def _carry_out(database: Database, plan: _Plan, reading: Reading) -> bool:
