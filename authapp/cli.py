@@ -17,7 +17,7 @@ from authapp.config.live import examine
 from authapp.database import database_url, sqlite_file
 from authapp.errors import AuthappError, ConfigError
 from authapp.paths import Locations
-from authapp.server import Installed, examine_strictly, run
+from authapp.server import Installed, read_start, run
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -166,7 +166,7 @@ def _ask_password(*, from_stdin: bool) -> str:
 
 def _existing(locations: Locations) -> Installed:
     """Open an installation that is there already; other commands than these four never make one."""
-    url = database_url(examine_strictly(locations).effective.config.database.url, locations)
+    url = database_url(read_start(locations).values["database.url"], locations)
     file: Path | None = sqlite_file(url)
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no installation here; looked for {file}.")

@@ -22,7 +22,7 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     `start` holds the options that a parent process resolved, `quiet` leaves the reporting of problems to it.
     """
     where = locations or locate()
-    start = start or Start.from_layers(examine(where).effective)
+    start = start or Start.from_layers(examine(where))
     logs.configure(start.values["log.level"], start.values["log.format"])
     app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
     app.locations = where
@@ -44,7 +44,7 @@ def set_up_flask(app: App) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
-        MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_CONTENT_LENGTH=64 * 1024,
         MAX_FORM_MEMORY_SIZE=64 * 1024,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )

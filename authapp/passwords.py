@@ -1,7 +1,9 @@
 """Password policies and password hashes."""
 
 import functools
+import os
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,12 +15,17 @@ from werkzeug.security import check_password_hash
 from authapp.errors import WeakPassword
 
 MAX_LENGTH = 256
-# zxcvbn refuses longer texts, and its time grows with them.
-STRENGTH_LENGTH = 72
+# zxcvbn refuses longer texts than 72, and its time grows with them, to seconds for texts full of signs. More
+# characters never make a password easier to guess, so one whose beginning is strong needs no second look.
+STRENGTH_LENGTHS = (20, 72)
 STRONG_ENOUGH = 3  # of 0 to 4: "safely unguessable"
 
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+# However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more.
+_SLOTS = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
+_ONE_AT_A_TIME = threading.Lock()
+SHORTEST_TAG = 16  # bytes, RFC 9106 section 4
 LEGACY_PREFIXES = ("scrypt:", "pbkdf2:")
 LEGACY = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:sha(1|224|256|384|512):\d+)\$[^$]+\$[0-9a-f]{32,}")
 
@@ -68,8 +75,12 @@ def _is_strong(password: str, context: tuple[str, ...]) -> bool:
     if not password:
         return False
     words = [word for part in context for word in (part, *re.split(r"[@.\s_-]+", part)) if word]
-    result = zxcvbn.zxcvbn(password[:STRENGTH_LENGTH], user_inputs=[*words, "authapp"])
-    return bool(result["score"] >= STRONG_ENOUGH)
+    with _ONE_AT_A_TIME:
+        return any(_score(password[:length], [*words, "authapp"]) >= STRONG_ENOUGH for length in STRENGTH_LENGTHS)
+
+
+def _score(password: str, words: list[str]) -> int:
+    return int(zxcvbn.zxcvbn(password, user_inputs=words)["score"])
 
 
 def _same(one: str, other: str) -> bool:
@@ -106,7 +117,8 @@ POLICIES = {
 
 def hash_password(password: str) -> str:
     """Return an argon2id string; takes about 40 ms and 19 MiB."""
-    return HASHER.hash(password.encode("utf-8", "surrogatepass"))
+    with _SLOTS:
+        return HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
 @functools.cache
@@ -123,13 +135,28 @@ def verify(password_hash: str | None, password: str) -> bool:
     """
     if len(password) > MAX_LENGTH:
         return False
-    if password_hash is not None and password_hash.startswith(LEGACY_PREFIXES):
-        return check_password_hash(password_hash, password)
+    right = _matches(password_hash or dummy_hash(), password)
+    return right is True and password_hash is not None
+
+
+def _matches(password_hash: str, password: str) -> bool | None:
+    """Tell whether a password belongs to a hash; None when the hash is none."""
     try:
-        HASHER.verify(password_hash or dummy_hash(), password.encode("utf-8", "surrogatepass"))
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        with _SLOTS:
+            if password_hash.startswith(LEGACY_PREFIXES):
+                return check_password_hash(password_hash, password) if LEGACY.fullmatch(password_hash) else None
+            return HASHER.verify(password_hash, password.encode("utf-8", "surrogatepass"))
+    except argon2.exceptions.VerifyMismatchError:
         return False
-    return password_hash is not None
+    # Damaged hashes break the libraries in many ways, such as numbers out of range and letters beyond ASCII.
+    except (
+        argon2.exceptions.Argon2Error,
+        argon2.exceptions.InvalidHashError,
+        ValueError,
+        OverflowError,
+        MemoryError,
+    ):
+        return None
 
 
 def needs_rehash(password_hash: str) -> bool:
@@ -138,22 +165,11 @@ def needs_rehash(password_hash: str) -> bool:
 
 
 def is_hash(text: str) -> bool:
-    """Tell whether a text is a whole argon2, scrypt or pbkdf2 string, of a cost that can be verified."""
+    """Tell whether a text is a whole argon2, scrypt or pbkdf2 string, and not that of an empty password."""
+    if _matches(text, "") is not False:
+        return False
     if text.startswith(LEGACY_PREFIXES):
-        return _legacy_works(text)
-    try:
-        HASHER.verify(text, b"")
-    except argon2.exceptions.VerifyMismatchError:
         return True
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-        return False
-    return False  # the hash of an empty password opens for everybody who types nothing
-
-
-def _legacy_works(text: str) -> bool:
-    if not LEGACY.fullmatch(text):
-        return False
-    try:
-        return not check_password_hash(text, "")
-    except ValueError:
-        return False
+    # A hash that lost its last characters on the way still reads as a shorter one, which nothing opens.
+    length = argon2.extract_parameters(text).hash_len
+    return length >= SHORTEST_TAG and length % 8 == 0

@@ -38,13 +38,24 @@ def locate(named: str | None = None) -> Locations:
     wanted = named or os.environ.get("AUTHAPP_CONFIG")
     if wanted:
         file = Path(wanted).absolute()
-        if not file.exists():
-            raise ConfigError([Problem("", "this config file does not exist", Place(str(file)))])
+        if reason := _unreachable(file):
+            raise ConfigError([Problem("", f"this config file cannot be used ({reason})", Place(str(file)))])
         return Locations(file, named=True, data=_data_beside(file))
     here = Path("config.yml").absolute()
-    if not here.exists() and SYSTEM_CONFIG.exists():
+    if _unreachable(here) and not _unreachable(SYSTEM_CONFIG):
         return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA)
     return Locations(here, named=False, data=_data_beside(here))
+
+
+def _unreachable(file: Path) -> str | None:
+    """Return why there is no such file, or None."""
+    try:
+        file.stat()
+    except OSError as error:
+        return error.strerror
+    except ValueError:
+        return "not a path"
+    return None
 
 
 def _data_beside(file: Path) -> Path:
@@ -100,11 +111,13 @@ def read_small_file(path: Path, limit: int) -> bytes:
     blocking, so that a FIFO cannot hold the server up.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("is not a regular file")
-        content = file.read(limit + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise ValueError(f"is larger than {limit} bytes")
     return content

@@ -89,8 +89,11 @@ def adopt(database: Database, reading: Reading) -> None:
             raise NotNow
     given = reading.given
     if given and reading.changed:
-        while (plan := _plan(database, reading.effective, given)) and not _carry_out(database, plan, reading):
-            pass  # somebody changed the stored credentials meanwhile
+        insist = False
+        while (plan := _plan(database, reading.effective, given)) and not _carry_out(
+            database, plan, reading, insist
+        ):
+            insist = given.has_secret  # somebody changed the stored credentials meanwhile; the file wins
     if given and reading.edited:
         _lift_lock(database, reading.effective)
     _remember_secret_key(database, reading.effective)
@@ -146,11 +149,17 @@ def _check_password(effective: Effective, given: GivenCredentials, username: str
     return [Problem(given.secret_key, message, effective.place_of.get(given.secret_key), closes=True)]
 
 
-def _carry_out(database: Database, plan: _Plan, reading: Reading) -> bool:
-    """Write the plan in one transaction; False when the stored credentials are not those it was made for."""
+def _carry_out(database: Database, plan: _Plan, reading: Reading, insist: bool) -> bool:
+    """Write the plan in one transaction; False when the stored credentials are not those it was made for.
+
+    `insist`: write it even then.
+    """
     with database.writing() as db:
         installation = settings.hold(db)
-        if installation is None or settings.credentials(db) != plan.before:
+        if installation is None:
+            raise NotNow
+        stored = settings.credentials(db)
+        if stored != plan.before and not (insist and stored != plan.after):
             return False
         place = next(
             filter(None, (reading.effective.place_of.get(key) for key in (*PASSWORD_KEYS, USERNAME))), None

@@ -12,7 +12,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import logs, paths, provision, wizard
-from authapp.config.live import LOOK_INTERVAL, Examined, LiveConfig, Start, examine
+from authapp.config.live import LOOK_INTERVAL, LiveConfig, Start, examine
 from authapp.database import Database, database_url, sqlite_file, upgrade
 from authapp.errors import ConfigError, StartError
 from authapp.factory import adopter, create_app
@@ -23,12 +23,16 @@ BLOCKING_THREADS = 64  # a thread waits for each half-sent request; with few, sl
 KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
 
 
-def examine_strictly(locations: Locations) -> Examined:
-    """Read the config; raises ConfigError with all problems, unless it is only that nobody can sign in."""
-    examined = examine(locations)
-    if any(not problem.closes for problem in examined.problems):
-        raise ConfigError(examined.problems)
-    return examined
+def read_start(locations: Locations, overrules: Mapping[str, Any] | None = None) -> Start:
+    """Read the config and resolve what is resolved at start; `overrules` are the options of the command line.
+
+    Raises ConfigError with all problems, unless it is only that nobody can sign in.
+    """
+    start = Start.from_layers(examine(locations), overrules)
+    problems = examine(locations, start=start).problems
+    if any(not problem.closes for problem in problems):
+        raise ConfigError(problems)
+    return start
 
 
 class Installed:
@@ -38,9 +42,8 @@ class Installed:
     """
 
     def __init__(self, locations: Locations, overrules: Mapping[str, Any] | None = None) -> None:
-        examined = examine_strictly(locations)
         self.locations = locations
-        self.start = start = Start.from_layers(examined.effective, overrules)
+        self.start = start = read_start(locations, overrules)
         logs.configure(start.values["log.level"], start.values["log.format"])
         self.database = _open_database(start.values["database.url"], locations)
         try:

@@ -60,8 +60,8 @@ def remove(db: Session, key: str) -> None:
 def hold(db: Session) -> Installation | None:
     """Return the installation and hold its row to the end of the transaction.
 
-    Whoever changes users or credentials holds it first, so that on PostgreSQL too such changes come one after
-    the other. (On SQLite there is only one writer anyway.)
+    Whoever changes users or credentials, or signs in, holds it first, so that on PostgreSQL too such changes
+    come one after the other. (On SQLite there is only one writer anyway.)
     """
     row = db.scalar(select(Setting).where(Setting.key == INSTALLATION).with_for_update())
     return Installation(**row.value) if row else None

@@ -9,7 +9,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -75,7 +75,9 @@ def _row(db: Session, where: Bucket, now: datetime) -> Tries:
 
 
 def _forget_old(db: Session, before: datetime) -> None:
-    db.execute(delete(Tries).where(Tries.window_started_at < before))
+    # Rows that another transaction holds are left to the next time: two that wait for each other never end.
+    old = select(Tries.key).where(Tries.window_started_at < before).with_for_update(skip_locked=True)
+    db.execute(delete(Tries).where(Tries.key.in_(old)).execution_options(synchronize_session=False))
 
 
 def is_locked(db: Session, where: Bucket) -> bool:

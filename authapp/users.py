@@ -11,7 +11,15 @@ from authapp import audit, clock, passwords, sessions, settings
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadUsername, LastSuperuser, NotAllowed, Pinned, UsernameTaken, UserNotFound
+from authapp.errors import (
+    BadUsername,
+    LastSuperuser,
+    NotAllowed,
+    Pinned,
+    UsernameTaken,
+    UserNotFound,
+    WrongPassword,
+)
 from authapp.models import Role, User, new_id
 from authapp.passwords import Policy
 from authapp.settings import Credentials
@@ -125,9 +133,20 @@ def require_own_password_free(db: Session, effective: Effective, user_id: str) -
 
 
 def set_password(
-    database: Database, effective: Effective, user_id: str, password: str, by: Actor, *, keep: str | None = None
+    database: Database,
+    effective: Effective,
+    user_id: str,
+    password: str,
+    by: Actor,
+    *,
+    keep: str | None = None,
+    instead_of: str | None = None,
 ) -> None:
-    """Give a user a new password and end all sessions but `keep`; raises WeakPassword, Pinned."""
+    """Give a user a new password and end all sessions but `keep`.
+
+    `instead_of` is the hash the current password was checked against. Raises WeakPassword, Pinned, and
+    WrongPassword when somebody else was faster, such as the config file.
+    """
     with database.reading() as db:
         username = get(db, user_id).username
         require_own_password_free(db, effective, user_id)
@@ -136,6 +155,8 @@ def set_password(
         settings.hold(db)
         user = get(db, user_id)
         require_own_password_free(db, effective, user_id)
+        if instead_of is not None and password_hash_of(db, user) != instead_of:
+            raise WrongPassword
         store_hash(db, user, password_hash, by)
         sessions.end_all(db, user.id, keep=keep)
         audit.record(db, "user.password-changed", by, target=user)

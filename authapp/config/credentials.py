@@ -1,5 +1,6 @@
 """The owner's credentials as file or environment give them, password files read."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -18,13 +19,18 @@ def given_credentials(effective: Effective, base: Path) -> tuple[GivenCredential
     username = options.username if effective.pinned(USERNAME) else None
     key = effective.pinned_password
     place = effective.place_of.get(key) if key else None
-    if key == PASSWORD and options.password:
-        return GivenCredentials(username, options.password.get_secret_value(), None, key), []
-    if key == PASSWORD_HASH and options.password_hash:
+    if key == PASSWORD and options.password is not None:
+        return _from_text(username, options.password.get_secret_value(), place)
+    if key == PASSWORD_HASH and options.password_hash is not None:
         return _from_hash(username, options.password_hash.get_secret_value(), place)
-    if key == PASSWORD_FILE and options.password_file:
+    if key == PASSWORD_FILE and options.password_file is not None:
         return _from_file(username, base / options.password_file, place)
     return GivenCredentials(username), []
+
+
+def _from_text(username: str | None, text: str, place: Place | None) -> tuple[GivenCredentials, list[Problem]]:
+    given = GivenCredentials(username, text, None, PASSWORD)
+    return given, [] if text else [Problem(PASSWORD, "is empty", place, closes=True)]
 
 
 def _from_hash(username: str | None, text: str, place: Place | None) -> tuple[GivenCredentials, list[Problem]]:
@@ -51,7 +57,7 @@ def _from_file(username: str | None, path: Path, place: Place | None) -> tuple[G
         return refused(f"the password file {reason}")
     if status.st_mode & stat.S_IWOTH:
         return refused("anybody may write the password file; run: chmod o-w", closes=False)
-    password = text.removesuffix("\n").removesuffix("\r")
+    password = re.sub(r"\r?\n\Z", "", text)
     if not password:
         return refused("the password file is empty")
     if is_placeholder(password):

@@ -18,7 +18,7 @@ from authapp.config.checks import conflicts, missing_or_empty, warnings
 from authapp.config.credentials import given_credentials
 from authapp.config.options import OPTIONS, build
 from authapp.config.overlay import Effective, GivenCredentials, Layer, Source, overlay, settings_layer
-from authapp.errors import ConfigError, Problem
+from authapp.errors import ConfigError, Place, Problem
 from authapp.logs import log
 from authapp.paths import Locations
 
@@ -83,10 +83,45 @@ Load = Callable[[], Mapping[str, Any]]
 Adopt = Callable[[Reading], None]
 
 
-def examine(locations: Locations, rows: Mapping[str, Any] | None = None, *, had_one: bool = False) -> Examined:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The options that are resolved once, by the parent process, and handed to every worker.
+
+    `values` are in force; `written` is what the layers said at start, which the command line may have overruled.
+    `had_file`: there was a config file with content, so that a worker which starts later must not go without.
+    """
+
+    values: Mapping[str, Any]
+    written: Mapping[str, Any]
+    had_file: bool = False
+
+    @classmethod
+    def from_layers(cls, examined: Examined, overrules: Mapping[str, Any] | None = None) -> "Start":
+        """Resolve the options; `overrules` are those of the command line."""
+        written = {key: examined.effective.get(key) for key, option in OPTIONS.items() if option.restart}
+        return cls({**written, **(overrules or {})}, written, bool(examined.document.values))
+
+    def freeze(self, effective: Effective) -> Effective:
+        """Return an effective config with these options in force."""
+        values = {**effective.values, **self.values}
+        return replace(effective, config=build(values), values=values)
+
+    def edited(self, effective: Effective) -> tuple[str, ...]:
+        """Return which of these options say something else by now."""
+        return tuple(key for key, value in self.written.items() if effective.get(key) != value)
+
+
+def examine(
+    locations: Locations,
+    rows: Mapping[str, Any] | None = None,
+    *,
+    start: Start | None = None,
+    had_one: bool = False,
+) -> Examined:
     """Read the config file and all that hangs on it, and check it whole; changes nothing.
 
-    `had_one`: there was a good file before, so that a missing or empty one is a problem.
+    `start`: the options that are in force already, whatever the file says. `had_one`: there was a good file
+    before, so that a missing or empty one is a problem.
     """
     file = locations.config_file
     before = _stat(file)
@@ -101,7 +136,7 @@ def examine(locations: Locations, rows: Mapping[str, Any] | None = None, *, had_
     watched = (file, locations.base / password_file) if password_file else (file,)
     signature = tuple(_stat(path) for path in watched)
     given, found = given_credentials(effective, locations.base)
-    problems += [*found, *conflicts(effective)]
+    problems += [*found, *conflicts(start.freeze(effective) if start else effective)]
     stood_still = signature[0] == before and signature == tuple(_stat(path) for path in watched)
     return Examined(document, effective, given, tuple(problems), signature, watched, stood_still)
 
@@ -109,23 +144,6 @@ def examine(locations: Locations, rows: Mapping[str, Any] | None = None, *, had_
 def _lay(rows: Mapping[str, Any], document: yamlfile.Document) -> tuple[Effective, list[Problem]]:
     """Lay the layers over each other; the environment's has its place between these two."""
     return overlay([settings_layer(rows), Layer(Source.FILE, document.values)])
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The options that are resolved once, by the parent process, and handed to every worker.
-
-    `values` are in force; `written` is what the layers said at start, which the command line may have overruled.
-    """
-
-    values: Mapping[str, Any]
-    written: Mapping[str, Any]
-
-    @classmethod
-    def from_layers(cls, effective: Effective, overrules: Mapping[str, Any] | None = None) -> "Start":
-        """Resolve the options; `overrules` are those of the command line."""
-        written = {key: effective.get(key) for key, option in OPTIONS.items() if option.restart}
-        return cls({**written, **(overrules or {})}, written)
 
 
 class LiveConfig:
@@ -144,7 +162,7 @@ class LiveConfig:
         self._next_look = 0.0
         self._watched: tuple[Path, ...] = (locations.config_file,)
         self._seen: tuple[Signature, ...] | None = None  # the files' state that was read last, good or bad
-        self._settling: tuple[tuple[Signature, ...], float] | None = None
+        self._first_seen: dict[Path, tuple[Signature, float]] = {}
         self._good: Examined | None = None
         self._rows: Mapping[str, Any] = {}
         self._snapshot = Snapshot(overlay([])[0], pending=True)
@@ -175,32 +193,50 @@ class LiveConfig:
             try:
                 if signature == self._seen:
                     self._look_at_settings()
-                elif self._settled(signature):
+                elif self._settled(self._watched, signature):
                     self._read()
             except NotNow:
                 self._next_look = time.monotonic() + RETRY_INTERVAL
+            except Exception as error:  # noqa: BLE001 - a file that breaks our code must not end the last good config
+                self._give_up(signature, error)
 
-    def _settled(self, signature: tuple[Signature, ...]) -> bool:
-        """Tell whether the files are old enough, or were the same a moment ago; if not, look again soon.
+    def _give_up(self, signature: tuple[Signature, ...], error: Exception) -> None:
+        """Treat a file that could not be checked as a bad one; the error's text might repeat a secret."""
+        kind = type(error).__name__
+        problem = Problem("", f"cannot be checked ({kind})", Place(self.locations.config_file.name))
+        nothing = Examined(
+            yamlfile.Document(),
+            overlay([])[0],
+            GivenCredentials(),
+            (problem,),
+            signature,
+            self._watched,
+            stood_still=True,
+        )
+        self._refuse(nothing, nothing.problems)
+        self._seen = signature
+
+    def _settled(self, watched: tuple[Path, ...], signature: tuple[Signature, ...]) -> bool:
+        """Tell whether each file is old enough, or was the same a moment ago; if not, look again soon.
 
         The second test is for files whose time of change lies in the future.
         """
         now = time.monotonic()
-        newest = max((entry[0] / 1e9 for entry in signature if entry), default=0.0)
-        if time.time() - newest >= SETTLE_TIME:
-            return True
-        if self._settling is None or self._settling[0] != signature:
-            self._settling = (signature, now)
-        if now - self._settling[1] >= SETTLE_TIME:
-            return True
-        self._next_look = now + SETTLE_TIME
-        return False
+        settled = True
+        for path, entry in zip(watched, signature, strict=True):
+            if self._first_seen.get(path, (None, 0.0))[0] != entry:
+                self._first_seen[path] = (entry, now)
+            is_old = entry is None or time.time() - entry[0] / 1e9 >= SETTLE_TIME
+            settled &= is_old or now - self._first_seen[path][1] >= SETTLE_TIME
+        if not settled:
+            self._next_look = now + SETTLE_TIME
+        return settled
 
     def _read(self) -> None:
         rows = self._load()
-        had_one = self._good is not None and self._good.signature[0] is not None
-        examined = examine(self.locations, rows, had_one=had_one)
-        if not examined.stood_still or not self._settled(examined.signature):
+        had_one = self._start.had_file or (self._good is not None and self._good.signature[0] is not None)
+        examined = examine(self.locations, rows, start=self._start, had_one=had_one)
+        if not examined.stood_still or not self._settled(examined.watched, examined.signature):
             self._next_look = time.monotonic() + SETTLE_TIME
             return
         if examined.problems:
@@ -234,7 +270,7 @@ class LiveConfig:
         effective, _ = _lay(rows, good.document)
         found = tuple(warnings(effective, self.locations.config_file))
         self._report(found, self._snapshot.warnings, log.warning)
-        frozen, needs_restart = self._freeze(effective)
+        frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
         self._rows = rows
         self._snapshot = Snapshot(frozen, good.given, problems, found, needs_restart)
 
@@ -242,20 +278,15 @@ class LiveConfig:
         """Keep the last good config; without one, start closed."""
         self._report(problems, self._snapshot.problems, log.error)
         if self._good is None:
-            frozen, _ = self._freeze(examined.effective)
+            frozen = self._start.freeze(examined.effective)
             self._snapshot = Snapshot(frozen, examined.given, problems, closed=True)
         else:
             self._snapshot = replace(self._snapshot, problems=problems)
 
-    def _freeze(self, effective: Effective) -> tuple[Effective, tuple[str, ...]]:
-        """Put the options of the start in force; return with them those that were edited since."""
-        edited = tuple(key for key, value in self._start.written.items() if effective.get(key) != value)
-        values = {**effective.values, **self._start.values}
-        return replace(effective, config=build(values), values=values), edited
-
     def _report(self, found: tuple[Problem, ...], before: tuple[Problem, ...], say: Callable[[str], None]) -> None:
+        known = set(before)
         for problem in found:
-            if problem not in before and not self._quiet:
+            if problem not in known and not self._quiet:
                 say(str(problem))
 
 

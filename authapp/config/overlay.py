@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from authapp.config.options import CREDENTIALS, OPTIONS, PASSWORD_KEYS, USERNAME, Config, build
+from authapp.config.options import CREDENTIALS, OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, Config, build
 from authapp.config.yamlfile import Given
 from authapp.errors import Place, Problem
 
@@ -126,9 +126,13 @@ def _chosen(layer: Layer, problems: list[Problem]) -> list[tuple[str, Given]]:
 
 
 def settings_layer(rows: Mapping[str, Any]) -> Layer:
-    """Make the layer of the Settings table out of its rows; rows that are no options are passed over."""
+    """Make the layer of the Settings table out of its rows.
+
+    Rows that are no options are passed over, and so are options that only file or environment may give.
+    """
     place = Place(Source.SETTINGS)
-    values = {key: Given(value, place) for key, value in rows.items() if key in OPTIONS}
+    wanted = {key for key, option in OPTIONS.items() if option.settable} | {SECRET_KEY}
+    values = {key: Given(value, place) for key, value in rows.items() if key in wanted}
     stored = rows.get(CREDENTIALS)
     if isinstance(stored, dict):
         values[USERNAME] = Given(stored.get("username"), place)

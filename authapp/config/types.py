@@ -20,7 +20,10 @@ def _duration(value: object) -> object:
     parts = re.findall(r"(\d{1,9})([smhdw])", value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError("must be a duration such as 30m, 12h or 30d")
-    duration = sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    try:
+        duration = sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        duration = timedelta.max
     if not timedelta() < duration <= LONGEST:
         raise ValueError("must be longer than nothing and at most 3650d")
     return duration
@@ -50,7 +53,8 @@ def _base_url(value: object) -> object:
     clean = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in ("http", "https") or not parts.hostname or not clean or port == 0:
         raise ValueError(refusal)
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    standard = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(standard)}"
 
 
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
@@ -75,6 +79,13 @@ def _database_url(value: object) -> object:
         value = "postgresql://" + value.removeprefix("postgres://")
     if not re.match(r"(sqlite:///|postgresql(\+psycopg)?://)", value):
         raise ValueError("must begin with sqlite:/// or postgresql://")
+    try:
+        parts = urlsplit(value)
+        good = parts.netloc.count("@") <= 1 and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good:  # a driver would repeat pieces of the password in its messages
+        raise ValueError("must be a database address; write @ : / in its password as %40 %3A %2F")
     return value
 
 

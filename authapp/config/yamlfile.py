@@ -55,6 +55,7 @@ def parse(content: bytes, file: str) -> Document:
     document = Document()
     try:
         text = content.decode("utf-8-sig")
+        _refuse_hidden_line_ends(text, file)
         root = _compose(text, file)
     except UnicodeDecodeError:
         document.problems.append(Problem("", "is not UTF-8 text", Place(file)))
@@ -73,6 +74,13 @@ class _BadFileError(Exception):
         self.problem = Problem("", message, place, hint)
 
 
+def _refuse_hidden_line_ends(text: str, file: str) -> None:
+    """Refuse what ends a line for YAML and looks like nothing in an editor: it would cut a value."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if found := re.search("[\x85\u2028\u2029]", line):
+            raise _BadFileError("contains an invisible line end", Place(file, number, found.start() + 1))
+
+
 def _place(file: str, mark: Any) -> Place:
     """Turn one of PyYAML's marks, which count from 0, into a Place."""
     return Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
@@ -88,7 +96,9 @@ def _compose(text: str, file: str) -> yaml.Node | None:
         place = _place(file, mark)
         tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
         if tab:
-            raise _BadFileError("a tab cannot indent YAML; use spaces", place) from None
+            raise _BadFileError(
+                "a tab cannot stand here; indent with spaces, and quote a value that holds one", place
+            ) from None
         hint = "a value with special characters needs quotes: '…'"
         raise _BadFileError("this is not valid YAML", place, hint) from None
     except yaml.reader.ReaderError:
@@ -206,11 +216,11 @@ class _Walk:
             self.document.values[key] = Given(value, self.place(key_node))
 
     def is_cut(self, node: yaml.ScalarNode) -> bool:
-        """Tell whether a secret is a block, or goes on unquoted behind a ` #` or over several lines."""
-        if node.style is not None:
-            return node.style in "|>"
-        rest = self.text[node.end_mark.index :].partition("\n")[0].strip()
-        return rest.startswith("#") or node.start_mark.line != node.end_mark.line
+        """Tell whether YAML would make less of a secret: a block, several lines, or something behind a `#`."""
+        if node.start_mark.line != node.end_mark.line or node.style in ("|", ">"):
+            return True
+        rest = self.text[node.end_mark.index :].partition("\n")[0]
+        return (rest if node.style else rest.strip()).startswith("#")
 
 
 def _is_null(node: yaml.Node) -> bool:

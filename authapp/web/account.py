@@ -57,8 +57,10 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
         return _page(form), 400 if form.too_old else 422
     me, by = who(), visitor("form", who())
     try:
-        logins.confirm(database(), effective(), me.username, text(form.current_password), by)
-        users.set_password(database(), effective(), me.user_id, text(form.new_password), by, keep=me.session_id)
+        checked = logins.confirm(database(), effective(), me.username, text(form.current_password), by)
+        users.set_password(
+            database(), effective(), me.user_id, text(form.new_password), by, keep=me.session_id, instead_of=checked
+        )
     except (WrongPassword, LoginFailed) as error:
         form.refuse(form.current_password, str(error))
         return _page(form), status_of(error), retry_after(error) if isinstance(error, LoginFailed) else {}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import g, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
 from werkzeug.wrappers import Response
@@ -11,7 +11,7 @@ from authapp import wizard
 from authapp.config.checks import is_loopback
 from authapp.web.identity import whoever
 from authapp.web.security import SAFE_METHODS, host_name, is_foreign, is_our_host, looks_forwarded
-from authapp.web.state import App, database, effective, snapshot, the_app
+from authapp.web.state import App, database, database_trouble, effective, snapshot, the_app
 
 csrf = CSRFProtect()
 # These answer whatever state the installation is in, and do not look at the database by themselves.
@@ -49,8 +49,7 @@ def access_of(endpoint: str | None) -> str | None:
 def _look_at_state() -> Answer:
     """Nothing works without a database, and nobody signs in at a closed start."""
     if snapshot().pending:
-        the_app().live.look()
-        raise ServiceUnavailable("The database cannot be used at the moment.")
+        raise ServiceUnavailable(database_trouble() or "Not ready yet. Try again in a moment.")
     if snapshot().closed:
         if request.blueprint == "api":
             raise ServiceUnavailable("The config file has to be mended.")
@@ -84,7 +83,8 @@ def _require_local() -> None:
     """Without a setup token only this machine may set up, and no proxy on it."""
     if effective().config.setup.require_token:
         return
-    if not is_loopback(host_name(request.host) or "") or looks_forwarded():
+    peer, host = request.remote_addr or "", host_name(request.host) or ""
+    if not is_loopback(peer) or not is_loopback(host) or looks_forwarded():
         raise Forbidden("Without a setup token, setup works at a loopback address only.")
 
 
@@ -99,7 +99,6 @@ def _look_at_request() -> Answer:
     except CSRFError:
         if not getattr(the_app().view_functions[request.endpoint], "shows_again", False):
             raise
-        g.csrf_failed = True
     return None
 
 

@@ -8,36 +8,42 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from authapp.config.types import Network
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 WsgiApp = Callable[[dict[str, Any], Any], Any]
 
 
 def behind_proxies(app: WsgiApp, trusted: Sequence[Network], environ: dict[str, Any]) -> WsgiApp:
-    """Return the app to call: as it is, or one that sees the client as the trusted proxies in front saw it."""
-    hops = _trusted_hops(trusted, environ)
-    return ProxyFix(app, x_for=hops, x_proto=1, x_host=1) if hops else app
+    """Return the app to call: as it is, or one that sees the client as the trusted proxies in front saw it.
 
-
-def _trusted_hops(trusted: Sequence[Network], environ: dict[str, Any]) -> int:
-    """Count the proxies that are ours: the peer, and behind it each rightmost address that is trusted.
-
-    0 also when the address they name is none.
+    The client is the rightmost address that is none of our proxies; where that is no address, the peer.
     """
-    if not trusted or not _is_in(environ.get("REMOTE_ADDR", ""), trusted):
-        return 0
-    addresses = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    hops = 1
-    while hops < len(addresses) and _is_in(addresses[-hops], trusted):
-        hops += 1
-    return hops if not addresses or _address(addresses[-hops]) else 0
+    peer = _address(environ.get("REMOTE_ADDR", ""))
+    if peer is None or not _is_trusted(peer, trusted):
+        return app
+    environ["REMOTE_ADDR"] = str(_client(environ.get("HTTP_X_FORWARDED_FOR", ""), peer, trusted))
+    return ProxyFix(app, x_for=0, x_proto=1, x_host=1)
 
 
-def _is_in(text: str, networks: Sequence[Network]) -> bool:
-    address = _address(text)
-    return address is not None and any(address in network for network in networks)
+def _client(forwarded_for: str, peer: Address, trusted: Sequence[Network]) -> Address:
+    client = peer
+    for part in reversed(forwarded_for.split(",")):
+        address = _address(part.strip())
+        if address is None:
+            return client
+        client = address
+        if not _is_trusted(address, trusted):
+            break
+    return client
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _is_trusted(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _address(text: str) -> Address | None:
+    """Return an address, IPv4 ones in IPv6 clothes as IPv4; None for anything else, zones included."""
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address("" if "%" in text else text)
     except ValueError:
         return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -81,8 +81,8 @@ def _own_names() -> set[str]:
 
 def looks_forwarded() -> bool:
     """Tell whether a proxy passed this request on; then a loopback address proves nothing."""
-    names = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
-    return any(name in request.headers for name in names)
+    names = [name.lower() for name, _ in request.headers]
+    return any(name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in names)
 
 
 # -- foreign requests -----------------------------------------------------------------------------------------
@@ -97,8 +97,10 @@ def is_foreign() -> bool:
     if origin is None:
         return False
     # The scheme does not count: behind a proxy that is not trusted, https arrives here as http.
-    ours = {request.host.lower(), urlsplit(effective().config.server.public_url or "").netloc}
-    return re.sub(r"^https?://", "", origin.lower()) not in ours
+    public_url = effective().config.server.public_url
+    ours = {request.host.lower(), urlsplit(public_url).netloc if public_url else request.host.lower()}
+    scheme, _, host = origin.lower().partition("://")
+    return scheme not in ("http", "https") or host not in ours
 
 
 def safe_return_url(wanted: str | None) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, cast
 
+from flask import Config as FlaskConfig
 from flask import Flask, current_app, has_request_context, request
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response
@@ -20,9 +21,20 @@ from authapp.web.proxies import behind_proxies
 SNAPSHOT = "authapp.snapshot"
 
 
+class LiveSettings(FlaskConfig):
+    """Flask's own config, except that Flask-WTF finds the CSRF key that holds now: a copy would grow old."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value, the key that signs CSRF tokens among them."""
+        if key == "WTF_CSRF_SECRET_KEY":
+            return the_app().derived_key("authapp/csrf/v1")
+        return super().get(key, default)
+
+
 class App(Flask):
     """Flask with our live config: one immutable state of it holds for a whole request."""
 
+    config_class = LiveSettings
     live: LiveConfig
     database: Database
     locations: Locations
@@ -40,9 +52,13 @@ class App(Flask):
 
     @property
     def secret_key(self) -> bytes:  # type: ignore[override]  # Flask's is a copy made at start; ours is live
-        """The key that signs session cookies and CSRF tokens."""
+        """The key that signs session cookies."""
+        return self.derived_key("authapp/session/v1")
+
+    def derived_key(self, purpose: str) -> bytes:
+        """Return the key for one purpose; a random one before there is a secret key."""
         key = in_force(self).config.server.secret_key
-        return tokens.derive_key(key.get_secret_value() if key else tokens.generate(), "authapp/session/v1")
+        return tokens.derive_key(key.get_secret_value() if key else tokens.generate(), purpose)
 
     @property
     def permanent_session_lifetime(self) -> timedelta:  # type: ignore[override]  # as above
@@ -119,13 +135,13 @@ def visitor(road: str, identity: Identity | None = None) -> Actor:
 
 
 def database_trouble() -> str:
-    """Return `schema` or `database` when one of them cannot be used, else an empty text."""
+    """Say why the database cannot be used, if that is so."""
     try:
         require_schema(database())
-    except SchemaOutdated:
-        return "schema"
+    except SchemaOutdated as error:
+        return str(error)
     except DatabaseError:
-        return "database"
+        return "The database cannot be used at the moment."
     return ""
 
 
