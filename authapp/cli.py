@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
-from authapp import passwords, paths, settings, users, wizard
+from authapp import __version__, passwords, paths, provision, settings, users, wizard
 from authapp.audit import Actor
 from authapp.config.example import example
 from authapp.config.live import examine
-from authapp.database import database_url, sqlite_file
+from authapp.config.overlay import Effective
+from authapp.database import Database, DatabaseError, database_url, sqlite_file
 from authapp.errors import AuthappError, ConfigError
 from authapp.paths import Locations
 from authapp.server import Installed, read_start, run
@@ -50,7 +51,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="authapp", message="%(version)s")
+@click.version_option(__version__, message="%(version)s")
 def main() -> None:
     """Run authapp: the login for things you host yourself."""
     os.umask(0o077)
@@ -136,7 +137,13 @@ def config_group() -> None:
 def config_check(locations: Locations, file: str | None) -> None:
     """Read a config file and print all its problems."""
     wanted = paths.locate(file) if file else locations
-    if problems := examine(wanted).problems:
+    examined = examine(wanted)
+    problems = list(examined.problems)
+    if not problems:
+        problems = provision.check(
+            examined.effective, examined.given, _stored_credentials(wanted, examined.effective)
+        )
+    if problems:
         raise ConfigError(problems)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
 
@@ -158,10 +165,26 @@ def _ask_password(*, from_stdin: bool) -> str:
     """Return a password typed twice, or the first line of standard input."""
     if not from_stdin:
         return str(click.prompt("Password", hide_input=True, confirmation_prompt="Password again"))
-    password = sys.stdin.readline().removesuffix("\n")
+    try:
+        password = sys.stdin.readline().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise click.ClickException("The password on standard input is not UTF-8 text.") from None
     if not password:
         raise click.ClickException("There is no password on standard input.")
     return password
+
+
+def _stored_credentials(locations: Locations, effective: Effective) -> settings.Credentials | None:
+    """Return the stored credentials, if there is a database that can be asked."""
+    url = database_url(effective.config.database.url, locations)
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return None
+    try:
+        with Database(url).reading() as db:
+            return settings.credentials(db)
+    except DatabaseError:
+        return None
 
 
 def _existing(locations: Locations) -> Installed:

@@ -103,17 +103,36 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     """Return what is to be changed, or None when it is so already (or half of the pair is still missing)."""
     with database.reading() as db:
         stored = settings.credentials(db)
-        problems = _check_username(db, effective, given)
-    username = given.username if given.username is not None else stored and stored.username
-    known = _known_hash(given, stored)
-    if known is None and given.password is not None:
-        problems += _check_password(effective, given, username or "")
+        problems = _check_bearer(db, effective, given)
+    problems += check(effective, given, stored)
     if problems:
         raise ConfigError(problems)
+    username = given.username if given.username is not None else stored and stored.username
+    known = _known_hash(given, stored)
     if not username or not (known or given.password):
         return None
     after = Credentials(users.clean_username(username), known or passwords.hash_password(given.password or ""))
     return None if after == stored else _Plan(stored, after)
+
+
+def check(effective: Effective, given: GivenCredentials, stored: Credentials | None) -> list[Problem]:
+    """Return which rules the given credentials break; a password that was accepted once is not judged again."""
+    problems = []
+    if given.username is not None:
+        try:
+            users.clean_username(given.username)
+        except BadUsername as error:
+            problems.append(Problem(USERNAME, str(error), effective.place_of.get(USERNAME), closes=True))
+    username = given.username or (stored.username if stored else "")
+    if given.password is None or _known_hash(given, stored):
+        return problems
+    if users.broken_rules(effective, username, given.password):
+        policy = users.policy(effective)
+        rules = ", ".join(rule.text for rule in policy.rules)
+        message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
+        place = effective.place_of.get(given.secret_key)
+        problems.append(Problem(given.secret_key, message, place, closes=True))
+    return problems
 
 
 def _known_hash(given: GivenCredentials, stored: Credentials | None) -> str | None:
@@ -125,28 +144,13 @@ def _known_hash(given: GivenCredentials, stored: Credentials | None) -> str | No
     return None
 
 
-def _check_username(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
-    if given.username is None:
+def _check_bearer(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
+    """Refuse a lone name that another user has: only with a password does that user become the owner."""
+    bearer = users.find(db, given.username) if given.username and not given.has_secret else None
+    if bearer is None or users.is_owner(db, bearer.id):
         return []
-    place = effective.place_of.get(USERNAME)
-    try:
-        bearer = users.find(db, users.clean_username(given.username))
-    except BadUsername as error:
-        return [Problem(USERNAME, str(error), place, closes=True)]
-    if bearer and not given.has_secret and not users.is_owner(db, bearer.id):
-        message = "another user has this name; give a password too, and that user becomes the owner"
-        return [Problem(USERNAME, message, place, closes=True)]
-    return []
-
-
-def _check_password(effective: Effective, given: GivenCredentials, username: str) -> list[Problem]:
-    """Judge a password that is not the stored one; what was accepted once is not judged again."""
-    if not users.broken_rules(effective, username, given.password or ""):
-        return []
-    policy = users.policy(effective)
-    rules = ", ".join(rule.text for rule in policy.rules)
-    message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
-    return [Problem(given.secret_key, message, effective.place_of.get(given.secret_key), closes=True)]
+    message = "another user has this name; give a password too, and that user becomes the owner"
+    return [Problem(USERNAME, message, effective.place_of.get(USERNAME), closes=True)]
 
 
 def _carry_out(database: Database, plan: _Plan, reading: Reading, insist: bool) -> bool:

@@ -3,7 +3,6 @@
 import math
 
 from flask import current_app, jsonify, render_template, request
-from flask.globals import request_ctx
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -105,9 +104,7 @@ def on_anything(error: Exception) -> Response:
 
 
 def _answer(status: int, text: str) -> Response:
-    if request_ctx.url_adapter is None:  # a Host that is no name at all: no page can be addressed
-        answer = Response(text + "\n", content_type="text/plain; charset=utf-8")
-    elif request.path.startswith("/api/") or _wants_json():
+    if request.path.startswith("/api/") or _wants_json():
         body = {"type": "about:blank", "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
         answer = jsonify(body)
         answer.content_type = "application/problem+json"

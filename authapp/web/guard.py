@@ -50,17 +50,21 @@ def _look_at_state() -> Answer:
     """Nothing works without a database, and nobody signs in at a closed start."""
     if snapshot().pending:
         raise ServiceUnavailable(database_trouble() or "Not ready yet. Try again in a moment.")
-    if snapshot().closed:
-        if request.blueprint == "api":
-            raise ServiceUnavailable("The config file has to be mended.")
-        return render_template("errors/closed.html", problems=snapshot().problems), 503
-    return None
+    return _closed() if snapshot().closed else None
+
+
+def _closed() -> Answer:
+    if request.blueprint == "api":
+        raise ServiceUnavailable("The config file has to be mended.")
+    return render_template("errors/closed.html", problems=snapshot().problems), 503
 
 
 def _look_at_setup() -> Answer:
     """Until the first run is over every page leads to it; afterwards it is gone."""
     is_setup = access_of(request.endpoint) == "setup"
     if not is_setup_open():
+        if not the_app().setup_is_over and any(problem.closes for problem in snapshot().problems):
+            return _closed()  # the credentials that would finish the setup were refused
         return (render_template("wizard/finished.html"), 404) if is_setup else None
     _require_local()
     if request.blueprint == "api":

@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any, cast
 
 from flask import Config as FlaskConfig
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, Request, current_app, has_request_context, request
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response
 
 from authapp import settings, tokens
@@ -49,6 +51,14 @@ class App(Flask):
         environ[SNAPSHOT] = snapshot = self.live.refresh()
         trusted = snapshot.effective.config.server.trusted_proxies
         return behind_proxies(super().wsgi_app, trusted, environ)(environ, start_response)
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Match addresses also under a Host that is no name, so that the guard can answer it."""
+        try:
+            return super().create_url_adapter(request)
+        except HTTPException:
+            path, method = (request.path, request.method) if request else ("/", "GET")
+            return self.url_map.bind("localhost", path_info=path, default_method=method)
 
     @property
     def secret_key(self) -> bytes:  # type: ignore[override]  # Flask's is a copy made at start; ours is live
