@@ -88,15 +88,20 @@ def adopt(database: Database, reading: Reading) -> None:
         if settings.installation(db) is None:
             raise NotNow
     given = reading.given
-    if given and reading.changed:
-        insist = False
-        while (plan := _plan(database, reading.effective, given)) and not _carry_out(
-            database, plan, reading, insist
-        ):
-            insist = given.has_secret  # somebody changed the stored credentials meanwhile; the file wins
-    if given and reading.edited:
+    adopted = reading.changed and bool(given) and _adopt_credentials(database, reading)
+    if given and (adopted or reading.edited):
         _lift_lock(database, reading.effective)
     _remember_secret_key(database, reading.effective)
+
+
+def _adopt_credentials(database: Database, reading: Reading) -> bool:
+    """Bring the stored credentials into line with those given; tell whether anything was written."""
+    insist = False
+    while plan := _plan(database, reading.effective, reading.given):
+        if _carry_out(database, plan, reading, insist):
+            return True
+        insist = reading.given.has_secret  # somebody changed the stored credentials meanwhile; the file wins
+    return False
 
 
 def _plan(database: Database, effective: Effective, given: GivenCredentials) -> _Plan | None:

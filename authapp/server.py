@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -144,7 +145,18 @@ def _serve(host: str, port: int, workers: int, load: Callable[[], App]) -> None:
 
 def _load_target(load: Callable[[], App], *_: object) -> App:
     os.umask(0o077)
+    # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
     return load()
+
+
+def _stop_without(parent: int) -> None:
+    """Stop this worker when its parent was killed: it would hold the port, and nobody would replace it."""
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _watch(live: LiveConfig) -> None:

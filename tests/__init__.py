@@ -1,0 +1,1 @@
+"""What authapp promises, as tests."""

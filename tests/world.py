@@ -6,11 +6,15 @@ Ada is the owner, Bob an active user, Charlie waits for activation, Dora is a se
 import os
 import re
 import shutil
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import argon2
 from flask.testing import FlaskClient
@@ -19,10 +23,10 @@ from werkzeug.test import TestResponse
 
 from authapp import passwords, provision, settings, users, wizard
 from authapp.audit import Actor
-from authapp.config.live import Snapshot
+from authapp.config.live import Snapshot, Start, examine
 from authapp.database import Database, upgrade
 from authapp.factory import create_app
-from authapp.models import AuditEntry, SignedIn, User
+from authapp.models import AuditEntry, Base, SignedIn, User
 from authapp.paths import Locations, locate
 from authapp.web.state import App
 
@@ -33,6 +37,8 @@ OTHER_PASSWORD = "Staple (of) Tuesdays"
 WEAK_PASSWORD = "short"
 ADA, BOB, CHARLIE, DORA = "ada@example.com", "bob", "charlie", "dora"
 SHELL = Actor("command line", name="tests")
+
+T = TypeVar("T")
 
 
 def use_cheap_hashes() -> None:
@@ -49,6 +55,7 @@ class World:
     _empty_database: Path
     database_url: str | None = None
     browsers: list["Browser"] = field(default_factory=list)
+    connections: list[Database] = field(default_factory=list)
 
     @property
     def config_file(self) -> Path:
@@ -65,22 +72,34 @@ class World:
     @cached_property
     def database(self) -> Database:
         """The database, with its schema and what every installation has."""
+        database = self.connect()
+        upgrade(database)
+        provision.prepare(database)
+        return database
+
+    def connect(self) -> Database:
+        """Open the database as a process of its own would; at first there is only the schema."""
         data = self.folder / "data"
         data.mkdir(mode=0o700, exist_ok=True)
         if self.database_url is None and not (data / "authapp.db").exists():
             shutil.copy(self._empty_database, data / "authapp.db")
         database = Database(self.database_url or f"sqlite:///{data / 'authapp.db'}")
-        upgrade(database)
-        provision.prepare(database)
+        self.connections.append(database)
         return database
 
     @cached_property
     def app(self) -> App:
         """The app; made when it is first asked for, so write the config file before."""
         _ = self.database
-        app = create_app(self.locations)
+        overrules = {"database.url": self.database_url} if self.database_url else {}
+        app = create_app(self.locations, Start.from_layers(examine(self.locations), overrules))
         app.testing = False  # errors become answers, as in production
         return app
+
+    def restart(self) -> None:
+        """Stop the app; the next that is asked for starts with the files as they are now."""
+        if app := self.__dict__.pop("app", None):
+            app.database.dispose()
 
     # -- the config file ----------------------------------------------------------------------------------
 
@@ -162,11 +181,30 @@ class World:
             rows = db.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
         return [f"{row.event} {row.outcome}" for row in rows]
 
+    def audit(self, event: str) -> list[AuditEntry]:
+        """Return the audit entries of one kind, oldest first."""
+        with self.database.reading() as db:
+            return list(db.scalars(select(AuditEntry).where(AuditEntry.event == event).order_by(AuditEntry.id)))
+
     def sessions_of(self, username: str) -> int:
         """Count a user's sessions."""
         with self.database.reading() as db:
             wanted = select(SignedIn).join(User, User.id == SignedIn.user_id).where(User.username == username)
             return len(db.scalars(wanted).all())
+
+    def tables(self) -> dict[str, list[str]]:
+        """Return every row of every table, as text."""
+        with self.database.engine.connect() as connection:
+            return {
+                table.name: sorted(str(tuple(row)) for row in connection.execute(table.select()))
+                for table in Base.metadata.sorted_tables
+            }
+
+    def wizard(self) -> "Browser":
+        """Return a browser that opened the address with the setup token."""
+        browser = self.browser()
+        browser.get(f"/setup?token={self.setup_token()}")
+        return browser
 
     def browser(self) -> "Browser":
         """Return a new browser."""
@@ -174,11 +212,17 @@ class World:
         self.browsers.append(browser)
         return browser
 
+    def stop(self) -> None:
+        """End the app; whoever asks for it afterwards starts it again."""
+        self.close()
+        self.__dict__.pop("app", None)
+
     def close(self) -> None:
         """Close every connection."""
-        for name in ("app", "database"):
-            if thing := self.__dict__.get(name):
-                (thing.database if isinstance(thing, App) else thing).dispose()
+        if "app" in self.__dict__:
+            self.app.database.dispose()
+        for database in self.connections:
+            database.dispose()
 
 
 @dataclass
@@ -189,12 +233,14 @@ class Browser:
 
     def get(self, path: str, **rest: Any) -> TestResponse:
         """Open a page."""
-        return self.client.get(path, **rest)
+        return self.client.get(path, **{"buffered": True, **rest})
 
-    def post(self, path: str, data: dict[str, str] | None = None, *, form: str | None = None, **rest: Any) -> TestResponse:
+    def post(
+        self, path: str, data: dict[str, str] | None = None, *, form: str | None = None, **rest: Any
+    ) -> TestResponse:
         """Send a form that stands on the page `form` (by default the address it is sent to)."""
         token = csrf_token(self.get(form or path).text)
-        return self.client.post(path, data={"csrf_token": token, **(data or {})}, **rest)
+        return self.client.post(path, data={"csrf_token": token, **(data or {})}, **{"buffered": True, **rest})
 
     def sign_in(self, username: str = ADA, password: str = PASSWORD, **more: str) -> TestResponse:
         """Type user name and password."""
@@ -213,7 +259,38 @@ class Browser:
         return self.post(f"/admin/users/{user.id}/{what}", {"on": "y"} if on else {}, form="/admin/users")
 
 
+def at_once(*calls: Callable[[], T]) -> list[T | Exception]:
+    """Run calls in threads that start together; return what each returned or raised."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T | Exception:
+        start.wait()
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
 def csrf_token(page: str) -> str:
     """Return the CSRF token of a page's first form; empty when there is none."""
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     return found[1] if found else ""
+
+
+class _Elements(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+
+def elements(page: str, tag: str | None = None) -> list[tuple[str, dict[str, str]]]:
+    """Return a page's elements, or those of one tag, with their attributes."""
+    parser = _Elements()
+    parser.feed(page)
+    return [element for element in parser.found if tag in (None, element[0])]

@@ -7,6 +7,7 @@ from authapp import users, wizard
 from authapp.config.options import USERNAME
 from authapp.errors import BadSetupToken, BadUsername, SetupClosed, WeakPassword
 from authapp.web.forms import SetupForm, SetupTokenForm, text
+from authapp.web.guard import is_setup_open
 from authapp.web.identity import WELCOME, remember_browser
 from authapp.web.security import access
 from authapp.web.state import database, effective, snapshot, the_app, visitor
@@ -49,6 +50,8 @@ def setup_submit() -> Response | tuple[str, int]:
     """Make the owner, and sign them in."""
     form = _without_pinned(SetupForm())
     if not _has_proof():
+        if not is_setup_open():  # somebody else finished it this moment, and the tokens went with it
+            return render_template("wizard/finished.html"), 404
         return render_template("wizard/token.html", form=SetupTokenForm(formdata=None)), 403
     if not form.validate_on_submit():
         return _page(form), 400 if form.too_old else 422

@@ -1,0 +1,1 @@
+"""Tests in Chromium, against a server started as a user starts it."""

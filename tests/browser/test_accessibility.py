@@ -1,0 +1,128 @@
+"""Every page, light and dark, narrow and wide: axe finds no violation, and nothing scrolls sideways."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.browser.person import Person, visit
+from tests.server_process import Server, credentials, installation, wait_for
+from tests.world import ADA, BOB, DORA, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-accessibility")]
+LONG_NAME = "a-very-long-user-name-that-goes-on-and-on@a-very-long-domain-name-indeed.example.com"
+Way = Callable[[Person], object]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with several users, one with a long name, and a config file that supplies something."""
+    with installation(tmp_path_factory.mktemp("shared")) as server:
+        server.start().set_up()
+        for name in (BOB, LONG_NAME):
+            server.run("superuser", "--username", name, "--password-stdin", typed=PASSWORD + "\n")
+        server.write_config("organization:\n  name: An Organization With A Long Name\nauth:\n  mode: basic\n")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that started closed."""
+    with installation(tmp_path_factory.mktemp("closed")) as server:
+        server.write_config(credentials(ADA, WEAK_PASSWORD))
+        yield server.start()
+
+
+@pytest.fixture(scope="module")
+def recovering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose owner got new credentials from the file, and then a bad edit; there is another superuser."""
+    with installation(tmp_path_factory.mktemp("recovering")) as server:
+        server.start().set_up()
+        server.run("superuser", "--username", DORA, "--password-stdin", typed=PASSWORD + "\n")
+        server.write_config(credentials(ADA, OTHER_PASSWORD))
+        wait_for(lambda: server.count("credentials.adopted"), "the edit is adopted")
+        server.write_config(credentials(ADA, WEAK_PASSWORD))
+        wait_for(lambda: "config.yml, line" in server.client().get("/login").text, "the edit is refused")
+        yield server
+
+
+@pytest.fixture
+def bypassing(browser: Browser) -> Iterator[Callable[[Server], Person]]:
+    """Let somebody open a browser that lets axe's own script in, whatever the page's policy says."""
+    people: list[Person] = []
+
+    def arrive(server: Server) -> Person:
+        people.append(visit(browser, server, bypass_csp=True, reduced_motion="reduce"))
+        return people[-1]
+
+    yield arrive
+    for person in people:
+        person.context.close()
+
+
+def finish(person: Person) -> None:
+    """Submit the setup with a weak password."""
+    person.open(person.server.setup_path).fill(username=ADA, password=WEAK_PASSWORD).press("Finish and sign in")
+
+
+def show_recovery(person: Person) -> None:
+    """Open the sign-in page and unfold what it says about recovery."""
+    person.open("/login").page.get_by_text("Trouble signing in?").click()
+
+
+# name -> the server it is a page of, and the way to it
+PAGES: dict[str, tuple[str, Way]] = {
+    "setup token": ("waiting", lambda person: person.open("/setup")),
+    "setup token, wrong": ("waiting", lambda person: person.open("/setup").fill(token="wrong").press("Continue")),
+    "setup": ("waiting", lambda person: person.open(person.server.setup_path)),
+    "setup, half typed": ("waiting", lambda person: person.open(person.server.setup_path).fill(password="Abc")),
+    "setup, refused": ("waiting", finish),
+    "setup, finished": ("shared", lambda person: person.open("/setup")),
+    "sign in": ("shared", show_recovery),
+    "sign in, refused": ("shared", lambda person: person.sign_in(ADA, "wrong")),
+    "sign in, signed out": ("shared", lambda person: person.sign_in().press("Sign out")),
+    "sign in, bad edit": ("recovering", lambda person: person.open("/login")),
+    "home": ("shared", lambda person: person.sign_in()),
+    "account": ("shared", lambda person: person.sign_in().open("/account")),
+    "password": ("shared", lambda person: person.sign_in().open("/account/password")),
+    "password, refused": (
+        "shared",
+        lambda person: (
+            person.sign_in()
+            .open("/account/password")
+            .fill(current_password="wrong", new_password=OTHER_PASSWORD)
+            .press("Change password")
+        ),
+    ),
+    "users": ("shared", lambda person: person.sign_in().open("/admin/users")),
+    "new user": ("shared", lambda person: person.sign_in().open("/admin/users/new")),
+    "new user, refused": ("shared", lambda person: person.sign_in().create(BOB, WEAK_PASSWORD)),
+    "not found": ("shared", lambda person: person.sign_in().open("/nothing")),
+    "closed start": ("closed", lambda person: person.open("/")),
+    "recovery": ("recovering", lambda person: person.sign_in(ADA, OTHER_PASSWORD)),
+    "home, just set up": ("fresh", lambda person: person.set_up()),
+}
+
+
+def look_at(person: Person) -> Iterator[str]:
+    """Show a page light and dark, narrow and wide; gives the name of each look."""
+    for scheme in ("light", "dark"):
+        for width in (390, 1280):
+            person.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            person.page.set_viewport_size({"width": width, "height": 800})
+            yield f"{scheme}, {width} px"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_accessible(
+    request: pytest.FixtureRequest, bypassing: Callable[[Server], Person], name: str
+) -> None:
+    """Axe finds no violation on the page, light or dark, at 390 or 1280 px, and it never scrolls sideways."""
+    place, way = PAGES[name]
+    person = bypassing(request.getfixturevalue(place))
+    way(person)
+    for look in look_at(person):
+        found = Axe().run(person.page)
+        assert found.violations_count == 0, f"{look}: {found.generate_report()}"
+        assert person.page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, look

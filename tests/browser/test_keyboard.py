@@ -1,0 +1,127 @@
+"""The pages are used with the keyboard alone, and one always sees where one is."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.person import Person
+from tests.server_process import Server
+from tests.world import ADA, BOB, PASSWORD
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-keyboard")]
+Visitor = Callable[..., Person]
+MOST_STEPS = 60
+# What the focused element is called, and whether an outline shows that it has the focus.
+WHERE = """() => {
+  const element = document.activeElement;
+  const style = getComputedStyle(element);
+  const label = element.labels?.[0]?.innerText;
+  return {
+    name: (element.getAttribute("aria-label") || label || element.innerText || element.tagName).trim(),
+    outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    on_screen: element.getBoundingClientRect().right > 0,
+  };
+}"""
+
+
+def step_to(person: Person, name: str) -> None:
+    """Press Tab until the thing with this name has the focus; each stop on the way must be visible."""
+    for _ in range(MOST_STEPS):
+        person.page.keyboard.press("Tab")
+        where = person.page.evaluate(WHERE)
+        if where["name"] == "BODY":  # around the end
+            continue
+        assert where["outlined"], f"nobody sees that {where['name']} has the focus"
+        assert where["on_screen"], f"{where['name']} has the focus outside of the screen"
+        if where["name"].startswith(name):
+            return
+    raise AssertionError(f"Tab never reaches {name}")
+
+
+def use(person: Person, name: str, key: str = "Enter") -> None:
+    """Step to a link or button and press a key that leads to another page."""
+    step_to(person, name)
+    with person.page.expect_navigation():
+        person.page.keyboard.press(key)
+
+
+def type_into(person: Person, name: str, text: str) -> None:
+    """Step to a field and type."""
+    step_to(person, name)
+    person.page.keyboard.type(text)
+
+
+def test_signing_in(shared: Server, visitor: Visitor) -> None:
+    """The sign-in page begins in the field for the user name, and Enter in the password signs in."""
+    ada = visitor(shared).open("/login")
+    ada.page.keyboard.type(ADA)
+    type_into(ada, "Password", PASSWORD)
+    with ada.page.expect_navigation():
+        ada.page.keyboard.press("Enter")
+    assert ada.heading == f"Hello, {ADA}"
+
+
+def test_the_setup(fresh: Server, visitor: Visitor) -> None:
+    """The wizard is finished with the keyboard alone; Show shows the password."""
+    ada = visitor(fresh).open(fresh.setup_path)
+    ada.page.keyboard.type(ADA)
+    type_into(ada, "Password", PASSWORD)
+    step_to(ada, "Show")
+    ada.page.keyboard.press("Space")
+    assert ada.page.locator("[name=password]").get_attribute("type") == "text"
+    use(ada, "Finish and sign in")
+    assert ada.heading == f"Hello, {ADA}"
+
+
+def test_the_admin_page(shared: Server, visitor: Visitor) -> None:
+    """A user is created, activated, made superuser and deactivated with the keyboard alone."""
+    ada = visitor(shared).sign_in()
+    use(ada, "Users")
+    use(ada, "New user")
+    ada.page.keyboard.type(BOB)
+    type_into(ada, "Password", PASSWORD)
+    use(ada, "Save")
+    for label, key, state in [
+        ("Active", "Space", "true"),
+        ("Superuser", "Enter", "true"),
+        ("Active", "Enter", "false"),
+    ]:
+        use(ada, f"{label}: {BOB}", key)
+        assert ada.switch(f"{label}: {BOB}").get_attribute("aria-checked") == state
+
+
+def test_the_form_for_a_new_user(shared: Server, visitor: Visitor) -> None:
+    """The switches of the form for a new user are moved with the space bar."""
+    ada = visitor(shared).sign_in().open("/admin/users/new")
+    ada.page.keyboard.type("dora")
+    type_into(ada, "Password", PASSWORD)
+    step_to(ada, "Active")
+    ada.page.keyboard.press("Space")
+    use(ada, "Save")
+    assert ada.switch("Active: dora").get_attribute("aria-checked") == "true"
+
+
+@pytest.mark.parametrize(
+    "page", ["/", "/account", "/account/password", "/admin/users", "/admin/users/new", "/nothing"]
+)
+def test_every_control_is_reached(shared: Server, visitor: Visitor, page: str) -> None:
+    """Tab reaches every link, button and field of the page, and each shows that it has the focus."""
+    ada = visitor(shared).sign_in().open(page)
+    ada.page.evaluate("document.activeElement.blur()")
+    wanted = "a[href], button:enabled, input:enabled:not([type=hidden]), summary"
+    visible = [element for element in ada.page.locator(wanted).all() if element.is_visible()]
+    reached = set()
+    for _ in range(MOST_STEPS):
+        ada.page.keyboard.press("Tab")
+        reached.add(
+            ada.page.evaluate(f"() => [...document.querySelectorAll('{wanted}')].indexOf(document.activeElement)")
+        )
+    assert len(reached - {-1}) == len(visible)
+
+
+def test_skipping_the_navigation(shared: Server, visitor: Visitor) -> None:
+    """The first stop is a link that skips to the content, and is visible when it has the focus."""
+    ada = visitor(shared).sign_in().open("/account")
+    step_to(ada, "Skip to the content")
+    ada.page.keyboard.press("Enter")
+    assert ada.page.evaluate("document.activeElement.id") == "content"

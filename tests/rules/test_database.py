@@ -1,0 +1,329 @@
+"""The engine, the two kinds of transaction, and the schema, on SQLite and on PostgreSQL."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from authapp import clock, paths, provision, settings
+from authapp.database import (
+    Database,
+    current_schema,
+    database_url,
+    expected_schema,
+    require_schema,
+    sqlite_file,
+    upgrade,
+)
+from authapp.errors import SchemaOutdated, StartError
+from authapp.models import Base, Setting, SignedIn, User, Workspace
+from authapp.paths import Locations
+from tests.world import ADA, BOB, World, at_once
+
+UPGRADE = "import sys; from authapp.database import Database, upgrade; upgrade(Database(sys.argv[1]))"
+LOCATIONS = Locations(Path("/somewhere/config.yml"), named=True, data=Path("/somewhere/data"))
+TABLES = ["audit", "organizations", "sessions", "settings", "tries", "users", "workspaces"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with nothing in it, not even a schema."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    else:
+        database = Database(request.getfixturevalue("postgres").new_database())
+    yield database
+    database.dispose()
+
+
+def tables(database: Database) -> list[str]:
+    """Return the names of the tables, except Alembic's own."""
+    with database.engine.connect() as connection:
+        return sorted(set(inspect(connection).get_table_names()) - {"alembic_version"})
+
+
+def set_schema(database: Database, number: str) -> None:
+    """Pretend that the schema has another number."""
+    with database.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+
+
+# -- the schema -----------------------------------------------------------------------------------------------
+
+
+def test_migrations_make_the_models_tables(empty: Database) -> None:
+    """What the migrations make is what the models say, down to types, indexes and names."""
+    upgrade(empty)
+    assert tables(empty) == TABLES == sorted(Base.metadata.tables)
+    with empty.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_constraints_bear_names(empty: Database) -> None:
+    """Every constraint has the name the models give it, so that a later migration can drop it."""
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        found = inspect(connection)
+        for table in Base.metadata.sorted_tables:
+            assert found.get_pk_constraint(table.name)["name"] == table.primary_key.name
+            names = {key["name"] for key in found.get_foreign_keys(table.name)}
+            assert names == {key.name for key in table.foreign_key_constraints}
+
+
+def test_upgrading_twice(empty: Database) -> None:
+    """Upgrading what is up to date changes nothing."""
+    upgrade(empty)
+    provision.prepare(empty)
+    with empty.reading() as db:
+        before = settings.load_all(db)
+    upgrade(empty)
+    with empty.reading() as db:
+        assert settings.load_all(db) == before
+
+
+def test_going_back(empty: Database) -> None:
+    """Every migration can be undone."""
+    upgrade(empty)
+    config = Config()
+    config.set_main_option("script_location", str(paths.MIGRATIONS))
+    with empty.engine.execution_options(authapp_writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert tables(empty) == []
+
+
+def test_processes_upgrading_at_once(empty: Database) -> None:
+    """Several processes may upgrade one database at the same moment: one does, the others wait."""
+    url = empty.url
+    processes = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, url], cwd=paths.PACKAGE.parent, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    errors = [process.communicate(timeout=60)[1].decode() for process in processes]
+    assert errors == [""] * 3
+    require_schema(empty)
+
+
+def test_preparing_at_once(empty: Database) -> None:
+    """Several nodes may start on one empty database: they share one installation and one secret key."""
+    upgrade(empty)
+    nodes = [Database(empty.url) for _ in range(4)]
+    made = at_once(*(partial(provision.prepare, node) for node in nodes))
+    for node in nodes:
+        node.dispose()
+    assert [outcome for outcome in made if isinstance(outcome, Exception)] == []
+    assert len({str(outcome) for outcome in made}) == 1
+
+
+def test_the_schemas_number(empty: Database) -> None:
+    """The number of the schema is that of the newest migration, none before the first."""
+    with empty.engine.connect() as connection:
+        assert current_schema(connection) is None
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        assert current_schema(connection) == expected_schema()
+
+
+def test_migrations_form_one_line() -> None:
+    """The migrations' files are numbered, and the newest number is the head."""
+    assert ScriptDirectory(paths.MIGRATIONS).get_heads() == [expected_schema()]
+
+
+def test_an_older_schema_is_refused(empty: Database) -> None:
+    """Without a schema the database cannot be used; the sentence says what to do."""
+    with pytest.raises(SchemaOutdated, match="Run: authapp bootstrap"):
+        require_schema(empty)
+
+
+@pytest.mark.parametrize("look", [upgrade, require_schema])
+def test_a_newer_schema_is_refused(empty: Database, look: Callable[[Database], None]) -> None:
+    """A database from a newer version is left alone; the sentence says so."""
+    upgrade(empty)
+    set_schema(empty, "9999")
+    with pytest.raises(SchemaOutdated, match="newer version"):
+        look(empty)
+    assert tables(empty) == TABLES
+
+
+def test_a_failed_upgrade_leaves_nothing(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade that fails on its way is undone whole."""
+    real = command.upgrade
+
+    def fail_at_the_end(config: Config, revision: str) -> None:
+        real(config, revision)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(command, "upgrade", fail_at_the_end)
+    with pytest.raises(ZeroDivisionError):
+        upgrade(empty)
+    monkeypatch.undo()
+    assert tables(empty) == []
+    upgrade(empty)
+    assert tables(empty) == TABLES
+
+
+def test_foreign_keys_hold_after_an_upgrade(empty: Database) -> None:
+    """A row cannot refer to one that is not there, right after an upgrade too."""
+    upgrade(empty)
+    orphan = Workspace(id="w", organization_id="nowhere", name="w", created_at=clock.now())
+    with pytest.raises(IntegrityError), empty.writing() as db:
+        db.add(orphan)
+
+
+# -- transactions ---------------------------------------------------------------------------------------------
+
+
+def test_all_or_nothing(world: World) -> None:
+    """After an exception nothing of a transaction is kept."""
+
+    def fail() -> None:
+        with world.database.writing() as db:
+            settings.store(db, "one", 1)
+            db.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert world.setting("one") is None
+
+
+def test_reading_keeps_nothing(world: World) -> None:
+    """What is written in a transaction that only reads is gone with it."""
+    with world.database.reading() as db:
+        settings.store(db, "one", 1)
+    assert world.setting("one") is None
+
+
+def test_what_was_loaded_stays_usable(cast: World) -> None:
+    """A row can be looked at when its transaction is over."""
+    with cast.database.writing() as db:
+        user = db.get_one(User, cast.user(BOB).id)
+    assert user.username == BOB
+
+
+def test_writers_wait_for_each_other(world: World) -> None:
+    """Several processes that read first and write later lose nothing, and none hears of a locked database."""
+    with world.database.writing() as db:
+        settings.store(db, "counter", 0)
+
+    def count(database: Database) -> None:
+        for _ in range(25):
+            with database.writing() as db:
+                counter = db.get_one(Setting, "counter", with_for_update=True)
+                counter.value += 1
+
+    assert at_once(*(partial(count, world.connect()) for _ in range(4))) == [None] * 4
+    assert world.setting("counter") == 100
+
+
+def test_a_reader_does_not_wait_for_a_writer(world: World) -> None:
+    """While somebody writes, others read what was there before."""
+    with world.database.writing() as writer:
+        settings.store(writer, "one", 1)
+        writer.flush()
+        assert world.setting("one") is None
+    assert world.setting("one") == 1
+
+
+def test_many_threads_share_one_database(world: World) -> None:
+    """As many threads as a server has may each open a transaction; they take turns with the connections."""
+    _ = world.database
+    ids = at_once(*[lambda: str(world.setting("installation")["id"])] * 30)
+    assert set(ids) == {world.setting("installation")["id"]}
+
+
+def test_children_go_with_their_parent(cast: World) -> None:
+    """Deleting a user's row deletes the rows of the user's sessions, by the database itself."""
+    bob = cast.user(BOB)
+    moment = clock.now()
+    with cast.database.writing() as db:
+        db.add(SignedIn(token_sha256="x", user_id=bob.id, created_at=moment, last_seen_at=moment))
+    with cast.database.writing() as db:
+        db.execute(text("DELETE FROM users WHERE id = :id"), {"id": bob.id})
+    assert cast.tables()["sessions"] == []
+
+
+def test_one_name_one_row(cast: World) -> None:
+    """The database itself refuses a second user of a name."""
+    again = User(username="x", username_key=ADA, created_at=clock.now())
+    with pytest.raises(IntegrityError), cast.database.writing() as db:
+        db.add(again)
+
+
+def test_errors_show_no_values(cast: World) -> None:
+    """An error of the database does not repeat what was to be written."""
+    again = User(username="x", username_key=ADA, password_hash="$argon2id$abc", created_at=clock.now())
+    with pytest.raises(IntegrityError) as raised, cast.database.writing() as db:
+        db.add(again)
+    assert "$argon2id$abc" not in str(raised.value)
+
+
+# -- where it is ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "url"),
+    [
+        (None, "sqlite:////somewhere/data/authapp.db"),
+        ("sqlite:///users.db", "sqlite:////somewhere/users.db"),
+        ("sqlite:////elsewhere/users.db", "sqlite:////elsewhere/users.db"),
+        ("postgresql://me:secret@host:5433/db", "postgresql://me:secret@host:5433/db"),
+    ],
+)
+def test_database_urls(wanted: str | None, url: str) -> None:
+    """Without a URL it is SQLite in the data folder; a relative path starts from the config file's folder."""
+    assert database_url(wanted, LOCATIONS) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [("sqlite:////a/b.db", Path("/a/b.db")), ("sqlite:///:memory:", None), ("postgresql://host/db", None)],
+)
+def test_sqlite_files(url: str, file: Path | None) -> None:
+    """Only a SQLite URL names a file."""
+    assert sqlite_file(url) == file
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    """A SQLite file, and the files beside it, can be read by nobody else."""
+    database = Database(f"sqlite:///{tmp_path / 'authapp.db'}")
+    upgrade(database)
+    with database.writing() as db:
+        settings.store(db, "one", 1)
+    modes = {file.name: S_IMODE(file.stat().st_mode) for file in tmp_path.glob("authapp.db*")}
+    database.dispose()
+    assert "authapp.db-wal" in modes
+    assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize("kind", ["garbage", "a folder", "no folder"])
+def test_what_is_no_database(tmp_path: Path, kind: str) -> None:
+    """A file that is no database, or cannot be one, is told in a sentence and left as it is."""
+    file = tmp_path / "missing" / "authapp.db" if kind == "no folder" else tmp_path / "authapp.db"
+    if kind == "garbage":
+        file.write_bytes(b"this is no database, " * 500)
+    elif kind == "a folder":
+        file.mkdir()
+    with pytest.raises(StartError, match=r"^The database cannot be used: .+\.$"):
+        upgrade(Database(f"sqlite:///{file}"))
+    assert kind != "garbage" or file.read_bytes().startswith(b"this is no database")
+
+
+@pytest.mark.postgres
+def test_postgres_that_does_not_answer() -> None:
+    """A PostgreSQL server that is not there is told in a sentence, without the password."""
+    with pytest.raises(StartError, match=r"^The database cannot be used: ") as raised:
+        upgrade(Database("postgresql+psycopg://me:secret-word@127.0.0.1:1/none"))
+    assert "secret-word" not in str(raised.value)

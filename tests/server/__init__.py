@@ -1,0 +1,1 @@
+"""Tests of real processes, started as a user starts them."""

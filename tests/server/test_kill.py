@@ -1,0 +1,109 @@
+"""`kill -9` at any moment: the installation is untouched or complete, never half."""
+
+import random
+import time
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.server_process import Server, credentials, installation, wait_for
+from tests.world import ADA, PASSWORD
+
+ROUNDS = 12
+
+
+def is_complete(server: Server) -> bool:
+    """Tell whether there is an owner; AssertionError when the rows do not agree."""
+    installed, stored = server.setting("installation"), server.setting("server.basic-auth")
+    users = server.rows("SELECT id, username, role, is_active, password_hash FROM users")
+    if stored is None:
+        assert users == []
+        assert installed["owner_id"] is installed["setup_completed_at"] is None
+        assert server.setting("setup.token")
+        return False
+    assert users == [(installed["owner_id"], stored["username"], "admin", 1, None)]
+    assert installed["setup_completed_at"]
+    assert server.setting("setup.token") is None
+    return True
+
+
+def submit_setup(server: Server) -> Thread:
+    """Press the wizard's last button, without waiting for the answer."""
+    client = server.client()
+    client.get(server.setup_path)
+    form = {"csrf_token": client.token("/setup"), "username": ADA, "password": PASSWORD}
+
+    def press() -> None:
+        with suppress(OSError, HTTPException):  # the server is killed
+            client.request("POST", "/setup", form)
+
+    thread = Thread(target=press)
+    thread.start()
+    return thread
+
+
+@pytest.mark.xdist_group("server-kill-setup")
+def test_killed_during_setup(tmp_path: Path) -> None:
+    """Killed while the setup is submitted, the wizard is open with the same link, or the owner can sign in."""
+    chance = random.Random(2)  # noqa: S311 - no secret; a moment of the submission
+    left = ROUNDS
+    for number in range(ROUNDS):
+        (folder := tmp_path / str(number)).mkdir()
+        with installation(folder, workers=1) as server:
+            server.start()
+            while left:
+                left -= 1
+                if killed_during_setup(server, chance.uniform(0, 0.15)):
+                    break
+        if not left:
+            return
+
+
+def killed_during_setup(server: Server, after: float) -> bool:
+    """Submit the setup, kill, start again; tell whether there is an owner now, and assert that nothing is half."""
+    link, thread = server.setup_link, submit_setup(server)
+    time.sleep(after)
+    server.kill()
+    thread.join()
+    complete = is_complete(server)
+    server.start()
+    assert server.count("setup.completed") == int(complete)
+    assert server.signed_in().is_signed_in() if complete else server.setup_link == link
+    return complete
+
+
+@pytest.mark.xdist_group("server-kill-adoption")
+def test_killed_while_adopting_an_edit(server: Server) -> None:
+    """Killed while new credentials are adopted from the file, the rows are the old or the new ones, whole."""
+    server.write_config(credentials("owner-0", f"{PASSWORD} 0"))
+    server.start()
+    chance = random.Random(7)  # noqa: S311 - no secret; a moment between the edit and its adoption
+    for number in range(1, ROUNDS + 1):
+        server.write_config(credentials(f"owner-{number}", f"{PASSWORD} {number}"))
+        time.sleep(chance.uniform(0.05, 0.8))
+        server.kill()
+        assert is_complete(server)
+        assert server.setting("server.basic-auth")["username"] in {f"owner-{number - 1}", f"owner-{number}"}
+        server.start()
+        assert server.signed_in(f"owner-{number}", f"{PASSWORD} {number}").is_signed_in()
+        assert server.count("credentials.adopted") == number + 1
+
+
+@pytest.mark.xdist_group("server-kill-start")
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_killed_during_the_first_start(server: Server, seed: int) -> None:
+    """Killed at any moment of the first start with credentials in the file, the next start completes it."""
+    server.workers = 1
+    server.write_config(credentials(ADA, PASSWORD))
+    server.launch()
+    moment = random.Random(seed).uniform(0, 0.5)  # noqa: S311 - no secret; a moment after the first write
+    wait_for((server.folder / "data").exists, "the start begins to write")
+    time.sleep(moment)
+    server.kill()
+    server.start()
+    assert is_complete(server)
+    assert server.signed_in().is_signed_in()
+    assert server.count("credentials.adopted") == server.count("installation.created") == 1

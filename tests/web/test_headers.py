@@ -1,0 +1,228 @@
+"""What every answer carries, and what no page contains."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from werkzeug.test import TestResponse
+
+from authapp.web.security import access
+from tests.world import ADA, BOB, OTHER_PASSWORD, WEAK_PASSWORD, World, elements
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@access("public")
+def _broken() -> str:
+    raise RuntimeError("a mistake of ours")
+
+
+def _server_error(world: World) -> TestResponse:
+    world.app.view_functions["login.login"] = _broken
+    return world.browser().get("/login")
+
+
+def _closed(world: World) -> TestResponse:
+    world.write_credentials(ADA, WEAK_PASSWORD)
+    world.restart()
+    return world.browser().get("/login")
+
+
+def _as_ada(world: World, path: str) -> TestResponse:
+    browser = world.browser()
+    browser.sign_in()
+    return browser.get(path)
+
+
+def _locked(world: World) -> TestResponse:
+    return [world.browser().sign_in(BOB, "Wrong password!") for _ in range(11)][-1]
+
+
+Ask = Callable[[World], TestResponse]
+ANSWERS: dict[str, tuple[int, Ask]] = {
+    "a page": (200, lambda world: world.browser().get("/login")),
+    "a page of a user": (200, lambda world: _as_ada(world, "/")),
+    "a page of a superuser": (200, lambda world: _as_ada(world, "/admin/users")),
+    "a redirect": (303, lambda world: world.browser().get("/account")),
+    "no slash at the end": (404, lambda world: world.browser().get("/login/")),
+    "JSON": (200, lambda world: world.browser().get("/api/v1/status")),
+    "health": (200, lambda world: world.browser().get("/healthz")),
+    "readiness": (200, lambda world: world.browser().get("/readyz")),
+    "a style": (200, lambda world: world.browser().get("/static/app.css")),
+    "no such style": (404, lambda world: world.browser().get("/static/nothing.css")),
+    "a failed CSRF check": (400, lambda world: world.browser().client.post("/logout")),
+    "a wrong password": (401, lambda world: world.browser().sign_in(BOB, "Wrong password!")),
+    "forbidden": (
+        403,
+        lambda world: world.browser().client.post("/login", headers={"Origin": "http://evil.example"}),
+    ),
+    "not found": (404, lambda world: world.browser().get("/nowhere")),
+    "setup is over": (404, lambda world: world.browser().get("/setup")),
+    "no such API": (404, lambda world: world.browser().get("/api/v1/nothing")),
+    "wrong method": (405, lambda world: world.browser().get("/logout")),
+    "too large": (413, lambda world: world.browser().client.post("/login", data={"username": "x" * 2_000_000})),
+    "a wrong host": (421, lambda world: world.browser().get("/login", headers={"Host": "evil.example"})),
+    "have to wait": (429, _locked),
+    "a mistake of ours": (500, _server_error),
+    "a closed start": (503, _closed),
+    "HEAD": (200, lambda world: world.browser().client.head("/login")),
+    "OPTIONS": (200, lambda world: world.browser().client.options("/login")),
+}
+every_answer = pytest.mark.parametrize(("status", "ask"), ANSWERS.values(), ids=list(ANSWERS))
+
+
+@every_answer
+def test_every_answer_carries_the_headers(cast: World, status: int, ask: Ask) -> None:
+    """Every answer, errors included, carries the security headers exactly, each once."""
+    answer = ask(cast)
+    assert answer.status_code == status
+    assert {name: answer.headers.getlist(name) for name in HEADERS} == {name: [HEADERS[name]] for name in HEADERS}
+    answer.close()
+
+
+@every_answer
+def test_only_static_files_are_cached(cast: World, status: int, ask: Ask) -> None:
+    """Every answer says no-store, except a static file that is there."""
+    answer = ask(cast)
+    is_static = answer.request.path.startswith("/static/") and status == 200
+    assert ("no-store" in answer.headers["Cache-Control"]) == (not is_static)
+    answer.close()
+
+
+@every_answer
+def test_no_answer_tells_a_version(cast: World, status: int, ask: Ask) -> None:
+    """No answer tells a program's version, in its headers or on the page."""
+    answer = ask(cast)
+    told = f"{answer.headers} {answer.text if answer.mimetype == 'text/html' else ''}".lower()
+    assert answer.status_code == status
+    assert not re.search(r"(werkzeug|flask|python|granian|sqlite|authapp)[/ ]v?\d", told)
+    assert not {"Server", "X-Powered-By"} & set(answer.headers.keys())
+    answer.close()
+
+
+@every_answer
+def test_no_answer_is_for_other_origins(cast: World, status: int, ask: Ask) -> None:
+    """No answer invites other origins to read it, also when they ask for it."""
+    answer = ask(cast)
+    assert answer.status_code == status
+    assert not [name for name in answer.headers.keys() if name.lower().startswith("access-control-")]  # noqa: SIM118 - Headers iterates over pairs
+    answer.close()
+
+
+def test_a_401_names_a_scheme(cast: World) -> None:
+    """A 401 names a scheme, and never Basic to a browser, which would ask by itself."""
+    answer = cast.browser().sign_in(BOB, "Wrong password!")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+# -- pages ----------------------------------------------------------------------------------------------------
+
+
+def pages(world: World) -> dict[str, str]:
+    """Return every page there is, by what it is."""
+    found = {"token": world.browser().get("/setup").text}
+    wizard = world.wizard()
+    found["wizard"] = wizard.get("/setup").text
+    found["wizard, refused"] = wizard.post("/setup", {"username": ADA, "password": WEAK_PASSWORD}).text
+    world.add_cast()
+    browser = world.browser()
+    found["login"], found["login, refused"] = (
+        browser.get("/login").text,
+        browser.sign_in(ADA, "Wrong password!").text,
+    )
+    browser.sign_in()
+    for path in ("/", "/account", "/account/password", "/admin/users", "/admin/users/new", "/admin/recovery"):
+        found[path] = browser.get(path).text
+    found["new user, refused"] = browser.post(
+        "/admin/users/new", {"username": "eve", "password": WEAK_PASSWORD}
+    ).text
+    found["finished"], found["nowhere"] = browser.get("/setup").text, browser.get("/nowhere").text
+    world.write_config("pasword:\n  policy: nist\n")
+    found["problems"] = browser.get("/admin/users").text
+    world.write_credentials(ADA, WEAK_PASSWORD)
+    found["bad edit"] = world.browser().get("/login").text
+    world.restart()
+    found["closed"] = world.browser().get("/login").text
+    world.write_credentials(ADA, OTHER_PASSWORD)
+    found["pinned"] = _pinned(world)
+    return found
+
+
+def _pinned(world: World) -> str:
+    browser = world.browser()
+    browser.sign_in(ADA, OTHER_PASSWORD)
+    browser.post("/admin/recovery")
+    return browser.get("/account/password").text + browser.get("/account").text
+
+
+def test_no_page_has_inline_scripts_or_styles(world: World) -> None:
+    """No page has a script or style of its own, which the content security policy would block."""
+    bad = []
+    for name, page in pages(world).items():
+        assert "<h1" in page, name
+        for tag, attributes in elements(page):
+            inline = tag == "style" or (tag == "script" and not attributes.get("src")) or "style" in attributes
+            handlers = [attribute for attribute in attributes if attribute.startswith("on")]
+            if inline or handlers or "javascript:" in str(attributes):
+                bad.append((name, tag, attributes))
+    assert bad == []
+
+
+def test_no_page_fetches_from_another_host(world: World) -> None:
+    """No page fetches anything from another host, and every form goes to this one."""
+    fetched = [
+        attributes[attribute]
+        for page in pages(world).values()
+        for tag, attributes in elements(page)
+        for attribute in ("src", "href", "action")
+        if attribute in attributes and (tag != "a")
+    ]
+    assert fetched
+    assert not [address for address in fetched if not re.match(r"/(?!/)", address)]
+
+
+def test_static_files_fetch_nothing_from_another_host(world: World) -> None:
+    """Styles and scripts fetch nothing from another host either."""
+    files = [
+        attributes.get("src") or attributes.get("href", "")
+        for _, attributes in elements(world.wizard().get("/setup").text)
+    ]
+    texts = [world.browser().get(file).text for file in files if file.endswith((".css", ".js"))]
+    assert len(texts) == 3
+    foreign = [
+        found
+        for text in texts
+        for found in re.findall(r"(?:url\(|@import|fetch\()\s*[\"']?(?:https?:)?//[^)]*", text)
+    ]
+    assert foreign == []
+
+
+def test_every_form_carries_a_csrf_token(world: World) -> None:
+    """Every form that is posted carries a CSRF token."""
+    for name, page in pages(world).items():
+        forms = re.findall(r"<form[^>]*method=\"post\".*?</form>", page, re.DOTALL)
+        assert not [form for form in forms if 'name="csrf_token"' not in form], name
+
+
+def test_every_page_says_what_it_is(world: World) -> None:
+    """Every page has a title of its own and its language."""
+    for name, page in pages(world).items():
+        assert re.search(r"<title>\w[^<]+ · \w+</title>", page), name
+        assert '<html lang="en">' in page, name
+
+
+def test_static_files_are_confined(cast: World) -> None:
+    """Nothing outside the folder of static files is served."""
+    for path in ("../app.py", "..%2fapp.py", "%2e%2e/app.py", "..\\app.py", "/etc/passwd", "vendor", ""):
+        assert cast.browser().get(f"/static/{path}", follow_redirects=True).status_code == 404
