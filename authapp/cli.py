@@ -12,8 +12,8 @@ import click
 
 from authapp import __version__, passwords, paths, provision, settings, users, wizard
 from authapp.audit import Actor
+from authapp.config.examine import examine
 from authapp.config.example import example
-from authapp.config.live import examine
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, database_url, sqlite_file
 from authapp.errors import AuthappError, ConfigError

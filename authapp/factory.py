@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from authapp import logs, paths, provision
-from authapp.config.live import LiveConfig, NotNow, Reading, Start, examine
+from authapp.config.examine import Start, examine
+from authapp.config.live import LiveConfig, NotNow, Reading
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, database_url
 from authapp.paths import Locations, locate

@@ -165,11 +165,20 @@ def needs_rehash(password_hash: str) -> bool:
 
 
 def is_hash(text: str) -> bool:
-    """Tell whether a text is a whole argon2, scrypt or pbkdf2 string, and not that of an empty password."""
-    if _matches(text, "") is not False:
+    """Tell whether a text is a whole argon2, scrypt or pbkdf2 string, not too costly, of no empty password."""
+    return _is_affordable(text) and _matches(text, "") is False
+
+
+def _is_affordable(text: str) -> bool:
+    """Tell whether verifying a hash takes seconds at most; False also for what is none."""
+    if legacy := LEGACY.fullmatch(text):
+        numbers = [int(number) for number in re.findall(r":(\d{1,12})(?=[:$])", legacy[1] + "$")]
+        most = (10_000_000,) if text.startswith("pbkdf2:") else (2**20, 32, 16)
+        return len(numbers) == len(most) and all(map(int.__le__, numbers, most))
+    try:
+        cost = argon2.extract_parameters(text)
+    except (argon2.exceptions.InvalidHashError, ValueError):
         return False
-    if text.startswith(LEGACY_PREFIXES):
-        return True
     # A hash that lost its last characters on the way still reads as a shorter one, which nothing opens.
-    length = argon2.extract_parameters(text).hash_len
-    return length >= SHORTEST_TAG and length % 8 == 0
+    whole = cost.hash_len >= SHORTEST_TAG and cost.hash_len % 8 == 0
+    return whole and cost.time_cost <= 100 and cost.memory_cost <= 2**22 and cost.parallelism <= 64  # noqa: PLR2004 - the bounds

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,8 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import logs, paths, provision, wizard
-from authapp.config.live import LOOK_INTERVAL, LiveConfig, Start, examine
+from authapp.config.examine import Start, examine
+from authapp.config.live import LOOK_INTERVAL, LiveConfig
 from authapp.database import Database, database_url, sqlite_file, upgrade
 from authapp.errors import ConfigError, StartError
 from authapp.factory import adopter, create_app
@@ -109,16 +110,38 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     _require_free_port(server.host, server.port)
     _greet(installed)
     threading.Thread(target=_watch, args=(installed.live,), daemon=True, name="config watch").start()
-    load = partial(create_worker_app, locations, installed.start)
-    _serve(server.host, server.port, server.workers, load)
+    _serve(server.host, server.port, server.workers, Loader(installed.live))
 
 
-def create_worker_app(locations: Locations, start: Start) -> App:
-    """Make a worker's app; its parent reports the config's problems."""
+class Loader:
+    """Makes a worker's app. It is sent to each worker anew, and takes along what the parent knows by then."""
+
+    def __init__(self, live: LiveConfig) -> None:
+        self.live = live
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be in the worker a call of `load_worker`."""
+        return partial, (load_worker, self.live.locations, self.live.start)
+
+
+def load_worker(locations: Locations, start: Start, *_: object) -> App:
+    """Make the app of this worker process; its parent reports the config's problems."""
+    os.umask(0o077)
+    # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
     return create_app(locations, start, quiet=True)
 
 
-def _serve(host: str, port: int, workers: int, load: Callable[[], App]) -> None:
+def _stop_without(parent: int) -> None:
+    """Stop this worker when its parent was killed: it would hold the port, and nobody would replace it."""
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
     # The server takes longer to import than most commands take to run.
     import multiprocessing  # noqa: PLC0415 - see above
 
@@ -140,23 +163,7 @@ def _serve(host: str, port: int, workers: int, load: Callable[[], App]) -> None:
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_TIMEOUT,
-    ).serve(target_loader=partial(_load_target, load), wrap_loader=False)
-
-
-def _load_target(load: Callable[[], App], *_: object) -> App:
-    os.umask(0o077)
-    # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
-    return load()
-
-
-def _stop_without(parent: int) -> None:
-    """Stop this worker when its parent was killed: it would hold the port, and nobody would replace it."""
-    pause = threading.Event()
-    while os.getppid() == parent:
-        pause.wait(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    ).serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]  # a worker sees what Loader turns into
 
 
 def _watch(live: LiveConfig) -> None:

@@ -23,7 +23,8 @@ from werkzeug.test import TestResponse
 
 from authapp import passwords, provision, settings, users, wizard
 from authapp.audit import Actor
-from authapp.config.live import Snapshot, Start, examine
+from authapp.config.examine import Start, examine
+from authapp.config.live import Snapshot
 from authapp.database import Database, upgrade
 from authapp.factory import create_app
 from authapp.models import AuditEntry, Base, SignedIn, User

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from authapp import paths
 from authapp.config import yamlfile
-from authapp.config.checks import conflicts, missing_or_empty, warnings
-from authapp.config.credentials import given_credentials
-from authapp.config.options import OPTIONS, build
-from authapp.config.overlay import Effective, GivenCredentials, Layer, Source, overlay, settings_layer
+from authapp.config.checks import warnings
+from authapp.config.examine import Examined, Signature, Start, examine, lay, stat_of
+from authapp.config.overlay import Effective, GivenCredentials, overlay
 from authapp.errors import ConfigError, Place, Problem
 from authapp.logs import log
 from authapp.paths import Locations
@@ -26,24 +24,9 @@ LOOK_INTERVAL = 0.5  # seconds between two looks at the files
 SETTLE_TIME = 0.1  # seconds a file must have stood still before it is read
 RETRY_INTERVAL = 1.0  # seconds between two tries while the database refuses
 
-Signature = tuple[int, ...] | None
-
 
 class NotNow(Exception):
     """The database did not answer; ask again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One reading of the config file: what it says, what follows from it, and which files it came from."""
-
-    document: yamlfile.Document
-    effective: Effective
-    given: GivenCredentials
-    problems: tuple[Problem, ...]
-    signature: tuple[Signature, ...]
-    watched: tuple[Path, ...]
-    stood_still: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,69 +66,6 @@ Load = Callable[[], Mapping[str, Any]]
 Adopt = Callable[[Reading], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The options that are resolved once, by the parent process, and handed to every worker.
-
-    `values` are in force; `written` is what the layers said at start, which the command line may have overruled.
-    `had_file`: there was a config file with content, so that a worker which starts later must not go without.
-    """
-
-    values: Mapping[str, Any]
-    written: Mapping[str, Any]
-    had_file: bool = False
-
-    @classmethod
-    def from_layers(cls, examined: Examined, overrules: Mapping[str, Any] | None = None) -> "Start":
-        """Resolve the options; `overrules` are those of the command line."""
-        written = {key: examined.effective.get(key) for key, option in OPTIONS.items() if option.restart}
-        return cls({**written, **(overrules or {})}, written, bool(examined.document.values))
-
-    def freeze(self, effective: Effective) -> Effective:
-        """Return an effective config with these options in force."""
-        values = {**effective.values, **self.values}
-        return replace(effective, config=build(values), values=values)
-
-    def edited(self, effective: Effective) -> tuple[str, ...]:
-        """Return which of these options say something else by now."""
-        return tuple(key for key, value in self.written.items() if effective.get(key) != value)
-
-
-def examine(
-    locations: Locations,
-    rows: Mapping[str, Any] | None = None,
-    *,
-    start: Start | None = None,
-    had_one: bool = False,
-) -> Examined:
-    """Read the config file and all that hangs on it, and check it whole; changes nothing.
-
-    `start`: the options that are in force already, whatever the file says. `had_one`: there was a good file
-    before, so that a missing or empty one is a problem.
-    """
-    file = locations.config_file
-    before = _stat(file)
-    content, problems = yamlfile.read(file)
-    document = yamlfile.parse(content or b"", file.name)
-    problems += missing_or_empty(content, file.name) if had_one and not problems else []
-    problems += document.problems
-    problems += paths.check_ownership(file, implicit=not locations.named)
-    effective, found = _lay(rows or {}, document)
-    problems += found
-    password_file = effective.config.server.basic_auth.password_file
-    watched = (file, locations.base / password_file) if password_file else (file,)
-    signature = tuple(_stat(path) for path in watched)
-    given, found = given_credentials(effective, locations.base)
-    problems += [*found, *conflicts(start.freeze(effective) if start else effective)]
-    stood_still = signature[0] == before and signature == tuple(_stat(path) for path in watched)
-    return Examined(document, effective, given, tuple(problems), signature, watched, stood_still)
-
-
-def _lay(rows: Mapping[str, Any], document: yamlfile.Document) -> tuple[Effective, list[Problem]]:
-    """Lay the layers over each other; the environment's has its place between these two."""
-    return overlay([settings_layer(rows), Layer(Source.FILE, document.values)])
-
-
 class LiveConfig:
     """The config of this process; `start` holds the options that were resolved at start.
 
@@ -177,6 +97,11 @@ class LiveConfig:
         """The effective config in force."""
         return self._snapshot.effective
 
+    @property
+    def start(self) -> Start:
+        """What a process that starts now has to know."""
+        return replace(self._start, had_file=bool(self._good and self._good.document.values))
+
     def refresh(self) -> Snapshot:
         """Look at the files and the Settings table if the last look is long enough ago; return the state."""
         if time.monotonic() >= self._next_look:
@@ -189,7 +114,7 @@ class LiveConfig:
         """Look now, and read what changed."""
         with self._lock:
             self._next_look = time.monotonic() + LOOK_INTERVAL
-            signature = tuple(_stat(path) for path in self._watched)
+            signature = tuple(stat_of(path) for path in self._watched)
             try:
                 if signature == self._seen:
                     self._look_at_settings()
@@ -261,13 +186,13 @@ class LiveConfig:
     def _look_at_settings(self) -> None:
         """Take over what changed in the Settings table; a bad file goes on waiting to be mended."""
         if self._good is not None and (rows := self._load()) != self._rows:
-            effective, _ = _lay(rows, self._good.document)
+            effective, _ = lay(rows, self._good.document)
             self._adopt(Reading(effective, self._good.given, changed=False, edited=False))
             self._overlay(self._good, rows, self._snapshot.problems)
 
     def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:
         """Swap in a good file laid over these settings."""
-        effective, _ = _lay(rows, good.document)
+        effective, _ = lay(rows, good.document)
         found = tuple(warnings(effective, self.locations.config_file))
         self._report(found, self._snapshot.warnings, log.warning)
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
@@ -288,12 +213,3 @@ class LiveConfig:
         for problem in found:
             if problem not in known and not self._quiet:
                 say(str(problem))
-
-
-def _stat(path: Path) -> Signature:
-    """Return what changes when a file is edited, replaced, swapped through a link, or given other rights."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev, status.st_mode, status.st_uid)

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from authapp.config.checks import is_loopback, warnings
-from authapp.config.live import Examined, examine
+from authapp.config.examine import Examined, examine
 from authapp.errors import Problem
 from authapp.paths import Locations
 from tests.world import CHEAPEST

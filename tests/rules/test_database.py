@@ -31,7 +31,14 @@ from authapp.models import Base, Setting, SignedIn, User, Workspace
 from authapp.paths import Locations
 from tests.world import ADA, BOB, World, at_once
 
-UPGRADE = "import sys; from authapp.database import Database, upgrade; upgrade(Database(sys.argv[1]))"
+UPGRADE = """
+import sys
+import alembic.command
+from authapp.database import Database, upgrade
+print("ready", flush=True)
+sys.stdin.readline()
+upgrade(Database(sys.argv[1]))
+"""
 LOCATIONS = Locations(Path("/somewhere/config.yml"), named=True, data=Path("/somewhere/data"))
 TABLES = ["audit", "organizations", "sessions", "settings", "tries", "users", "workspaces"]
 
@@ -57,6 +64,21 @@ def set_schema(database: Database, number: str) -> None:
     """Pretend that the schema has another number."""
     with database.writing() as db:
         db.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+
+
+def upgrading_process(url: str) -> subprocess.Popen[str]:
+    """Start a process that upgrades as soon as it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", UPGRADE, url],
+        cwd=paths.SHIPPED,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
 
 
 # -- the schema -----------------------------------------------------------------------------------------------
@@ -106,13 +128,9 @@ def test_going_back(empty: Database) -> None:
 
 def test_processes_upgrading_at_once(empty: Database) -> None:
     """Several processes may upgrade one database at the same moment: one does, the others wait."""
-    url = empty.url
-    processes = [
-        subprocess.Popen([sys.executable, "-c", UPGRADE, url], cwd=paths.PACKAGE.parent, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
-    errors = [process.communicate(timeout=60)[1].decode() for process in processes]
-    assert errors == [""] * 3
+    processes = [upgrading_process(empty.url) for _ in range(4)]
+    outcomes = at_once(*(partial(process.communicate, "go\n", timeout=60) for process in processes))
+    assert outcomes == [("", "")] * 4
     require_schema(empty)
 
 

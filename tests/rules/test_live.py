@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from authapp.config import examine as examine_module
 from authapp.config import live as live_module
 from authapp.config import yamlfile
 from authapp.config.credentials import given_credentials
-from authapp.config.live import LiveConfig, NotNow, Reading, Snapshot, Start, examine
+from authapp.config.examine import Start, examine
+from authapp.config.live import LiveConfig, NotNow, Reading, Snapshot
 from authapp.errors import ConfigError, Place, Problem
 from authapp.paths import Locations
 
@@ -842,7 +844,7 @@ def test_a_password_file_that_changes_while_it_is_read_is_read_again(
             stage.save(saves.pop(), name="secret", age=0.5)
         return result
 
-    monkeypatch.setattr(live_module, "given_credentials", read_and_be_overtaken)
+    monkeypatch.setattr(examine_module, "given_credentials", read_and_be_overtaken)
     stage.save("Number one\n", name="secret")
     for _ in range(5):
         stage.wait()

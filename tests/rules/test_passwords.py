@@ -259,3 +259,17 @@ def test_a_damaged_hash_opens_for_nobody(text: str) -> None:
     """Against a damaged hash every password is wrong; verifying it never fails."""
     assert not passwords.verify(text, "")
     assert not passwords.verify(text, PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"pbkdf2:sha256:2000000000$salt${'0' * 64}",
+        f"scrypt:4194304:8:1$salt${'0' * 128}",
+        "$argon2id$v=19$m=19456,t=1000000,p=1$c29tZXNhbHQ$" + "A" * 43,
+        "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$" + "A" * 43,
+    ],
+)
+def test_a_hash_that_takes_for_ever_is_refused(text: str) -> None:
+    """A hash so costly that a sign-in would hold the server up is told from a good one without verifying it."""
+    assert not passwords.is_hash(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authapp import paths
-from authapp.config.live import examine
+from authapp.config.examine import examine
 from authapp.errors import ConfigError
 from authapp.paths import Locations, check_ownership, ensure_data_folder, locate, read_small_file, write_secret_file
 

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from authapp import logins, passwords, provision, settings, users
 from authapp.audit import Actor
-from authapp.config.live import NotNow, Reading, examine
+from authapp.config.examine import examine
+from authapp.config.live import NotNow, Reading
 from authapp.errors import ConfigError, LoginFailed, Problem
 from authapp.models import Setting, User
 from tests.hasher import CountingHasher
@@ -501,6 +502,7 @@ def test_many_processes_adopt_one_file_once(world: World, stored: bool) -> None:
     """When several processes notice one edit, one of them adopts it and one line is recorded."""
     if stored:
         world.set_up()
+        world.stop()  # it would adopt the edit before the others
     world.write_config(f"server: {{basic-auth: {{username: '{ADA}', password: '{OTHER_PASSWORD}'}}}}\n")
     edit = reading(world, edited=stored)
     outcomes = at_once(*(partial(provision.adopt, world.connect(), edit) for _ in range(6)))
