@@ -12,11 +12,10 @@ import click
 
 from authapp import __version__, passwords, paths, provision, settings, users, wizard
 from authapp.audit import Actor
-from authapp.config.examine import examine
+from authapp.config.examine import Examined, examine
 from authapp.config.example import example
-from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, database_url, sqlite_file
-from authapp.errors import AuthappError, ConfigError
+from authapp.errors import AuthappError, ConfigError, Problem
 from authapp.paths import Locations
 from authapp.server import Installed, read_start, run
 
@@ -76,7 +75,7 @@ def run_main() -> None:
 @main.command()
 @config_option
 def bootstrap(locations: Locations) -> None:
-    """Bring database and schema up to date, then exit; harmless to repeat."""
+    """Prepare the database and exit."""
     installed = Installed(locations)
     if token := installed.setup_token():
         click.echo(f"Set it up: {installed.address()}/setup?token={token}")
@@ -97,6 +96,7 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
         raise ConfigError(live.snapshot.problems)
     if wizard.found_by_command(installed.database, live.snapshot, name, password, by):
         wizard.remove_token_file(locations.data)
+        click.echo(f"{name} is the owner of the installation in {locations.data}.")
     else:
         users.create(installed.database, live.current, name, password, by, active=True, superuser=True)
     click.echo("Superuser created successfully.")
@@ -138,12 +138,7 @@ def config_check(locations: Locations, file: str | None) -> None:
     """Read a config file and print all its problems."""
     wanted = paths.locate(file) if file else locations
     examined = examine(wanted)
-    problems = list(examined.problems)
-    if not problems:
-        problems = provision.check(
-            examined.effective, examined.given, _stored_credentials(wanted, examined.effective)
-        )
-    if problems:
+    if problems := examined.problems or _check_credentials(wanted, examined):
         raise ConfigError(problems)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
 
@@ -157,7 +152,7 @@ def config_example() -> None:
 @main.command("hash-password")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def hash_password(*, password_stdin: bool) -> None:
-    """Read a password and print its argon2 string, for server.basic-auth.password-hash."""
+    """Read a password and print its argon2 string."""
     click.echo(passwords.hash_password(_ask_password(from_stdin=password_stdin)))
 
 
@@ -174,17 +169,17 @@ def _ask_password(*, from_stdin: bool) -> str:
     return password
 
 
-def _stored_credentials(locations: Locations, effective: Effective) -> settings.Credentials | None:
-    """Return the stored credentials, if there is a database that can be asked."""
-    url = database_url(effective.config.database.url, locations)
+def _check_credentials(locations: Locations, examined: Examined) -> list[Problem]:
+    """Return what would keep the credentials from being adopted, as far as there is a database to ask."""
+    url = database_url(examined.effective.config.database.url, locations)
     file = sqlite_file(url)
-    if file is not None and not file.exists():
-        return None
-    try:
-        with Database(url).reading() as db:
-            return settings.credentials(db)
-    except DatabaseError:
-        return None
+    if file is None or file.exists():
+        try:
+            with Database(url).reading() as db:
+                return provision.check_against(db, examined.effective, examined.given)
+        except DatabaseError:
+            pass  # the file can be judged without
+    return provision.check(examined.effective, examined.given, None)
 
 
 def _existing(locations: Locations) -> Installed:

@@ -1,5 +1,6 @@
 """Every error raised on purpose, and what a config problem is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,6 +74,11 @@ class SchemaOutdated(AuthappError):
         )
 
 
+def _minutes(wait: timedelta | None) -> str:
+    minutes = math.ceil((wait or timedelta()).total_seconds() / 60)
+    return f"{minutes} minutes" if minutes > 1 else "a minute"
+
+
 class LoginFailed(AuthappError):
     """A sign-in was refused. `reason` is for the audit table; the text is for the visitor.
 
@@ -82,7 +88,7 @@ class LoginFailed(AuthappError):
 
     def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
         texts = {
-            "locked": "Too many tries. Wait a while, then try again.",
+            "locked": f"Too many tries. Wait about {_minutes(retry_after)}, then try again.",
             "inactive": "Your password is right, but a superuser has to activate you before you can sign in.",
         }
         super().__init__(texts.get(reason, "That user name and password do not match."))

@@ -64,6 +64,8 @@ def sign_in(
         if isinstance(user, User):
             who = Actor(by.road, user.id, user.username, by.address, by.user_agent)
             user.last_login_at = clock.now()
+            if user.recovered_at and not users.other_superusers(db, user.id):
+                user.recovered_at = None  # there is nobody to look at
             sessions.forget_old(db, effective.config.session)
             token = sessions.start(db, user, who, remember=remember)
             audit.record(db, "sign-in", who, target=user)

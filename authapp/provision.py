@@ -36,7 +36,7 @@ def _prepare(database: Database) -> Installation:
         installation = settings.hold(db)
         if installation is None:
             installation = Installation(id=new_id(), auth_mode="basic", created_at=now.isoformat())
-            settings.store_installation(db, installation)
+            settings.found_installation(db, installation)
             db.merge(Organization(id=DEFAULT_ID, name="Default", created_at=now))
             db.flush()  # the workspace refers to it
             db.merge(Workspace(id=DEFAULT_ID, organization_id=DEFAULT_ID, name="Default", created_at=now))
@@ -108,8 +108,7 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     """Return what is to be changed, or None when it is so already (or half of the pair is still missing)."""
     with database.reading() as db:
         stored = settings.credentials(db)
-        problems = _check_bearer(db, effective, given)
-    problems += check(effective, given, stored)
+        problems = check_against(db, effective, given)
     if problems:
         raise ConfigError(problems)
     username = given.username if given.username is not None else stored and stored.username
@@ -118,6 +117,11 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
         return None
     after = Credentials(users.clean_username(username), known or passwords.hash_password(given.password or ""))
     return None if after == stored else _Plan(stored, after)
+
+
+def check_against(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
+    """Return which rules the given credentials break, beside the users and the credentials that are there."""
+    return _check_bearer(db, effective, given) + check(effective, given, settings.credentials(db))
 
 
 def check(effective: Effective, given: GivenCredentials, stored: Credentials | None) -> list[Problem]:

@@ -186,9 +186,8 @@ def _require_free_port(host: str, port: int) -> None:
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         reason = "something else listens there" if taken else error.strerror or "that address does not work"
-        raise StartError(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another one with --port, or server.port."
-        ) from None
+        way_out = "port with --port, or server.port" if taken else "address with --host, or server.host"
+        raise StartError(f"Cannot listen on {host}:{port}: {reason}. Choose another {way_out}.") from None
 
 
 def _greet(installed: Installed) -> None:

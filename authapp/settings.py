@@ -73,6 +73,12 @@ def installation(db: Session) -> Installation | None:
     return Installation(**value) if value else None
 
 
+def found_installation(db: Session, value: Installation) -> None:
+    """Write it for the first time; raises IntegrityError when another node was faster."""
+    db.add(Setting(key=INSTALLATION, value=asdict(value), updated_at=clock.now()))
+    db.flush()
+
+
 def store_installation(db: Session, value: Installation) -> None:
     """Write what this installation remembers of itself."""
     store(db, INSTALLATION, asdict(value))

@@ -133,10 +133,7 @@ def finish(
 def _require_token(database: Database, snapshot: Snapshot, token: str | None) -> None:
     """Refuse strangers before the slow hash."""
     with database.reading() as db:
-        if not is_open(db, snapshot):
-            raise SetupClosed
-        if snapshot.effective.config.setup.require_token and not _is_listed(db, token or ""):
-            raise BadSetupToken
+        _require_open(db, snapshot, token)
 
 
 def _credentials(snapshot: Snapshot, given: GivenCredentials, username: str, password: str) -> Credentials:
@@ -150,11 +147,19 @@ def _credentials(snapshot: Snapshot, given: GivenCredentials, username: str, pas
 def _claim(db: Session, snapshot: Snapshot, token: str | None) -> Installation:
     """Take the one setup there is: with the row held, look again whether it is still open."""
     installation = settings.hold(db)
-    if installation is None or not is_open(db, snapshot):
+    if installation is None:
         raise SetupClosed
-    if snapshot.effective.config.setup.require_token and not _is_listed(db, token or ""):
-        raise BadSetupToken
+    _require_open(db, snapshot, token)
     return installation
+
+
+def _require_open(db: Session, snapshot: Snapshot, token: str | None) -> None:
+    # The token is looked up first: a winner takes it away, and who comes second hears that setup is finished.
+    is_listed = not snapshot.effective.config.setup.require_token or _is_listed(db, token or "")
+    if not is_open(db, snapshot):
+        raise SetupClosed
+    if not is_listed:
+        raise BadSetupToken
 
 
 def found_by_command(database: Database, snapshot: Snapshot, username: str, password: str, by: Actor) -> bool:

@@ -45,6 +45,7 @@ function liveRules(list) {
   let timer = 0;
   const check = () => {
     field.removeAttribute("aria-invalid"); // what was refused is not there any more
+    document.getElementById(`${field.id}-error`)?.remove();
     const text = field.value;
     const name = list.dataset.name || (nameField ? nameField.value : "");
     for (const item of items) {

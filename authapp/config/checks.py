@@ -71,4 +71,8 @@ def missing_or_empty(content: bytes | None, file: str) -> list[Problem]:
     if content:
         return []
     message = "the config file is missing" if content is None else "the config file is empty"
-    return [Problem("", message, Place(file), "the last good one stays in force")]
+    return [
+        Problem(
+            "", message, Place(file), "the last good one stays in force; to have no options, leave one comment line"
+        )
+    ]

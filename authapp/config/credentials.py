@@ -44,7 +44,8 @@ def _from_hash(username: str | None, text: str, place: Place | None) -> tuple[Gi
 
 def _from_file(username: str | None, path: Path, place: Place | None) -> tuple[GivenCredentials, list[Problem]]:
     def refused(message: str, *, closes: bool = True) -> tuple[GivenCredentials, list[Problem]]:
-        problem = Problem(PASSWORD_FILE, message, place, closes=closes)
+        hint = "" if path.exists() else "relative paths start from the config file's folder"
+        problem = Problem(PASSWORD_FILE, message, place, hint, closes=closes)
         return GivenCredentials(username, None, None, PASSWORD_FILE), [problem]
 
     try:

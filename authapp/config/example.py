@@ -8,10 +8,10 @@ from authapp.config.options import OPTIONS, Option
 from authapp.config.types import duration_text
 
 HEAD = """\
-# authapp's config file. What stands here always wins over what was set in the browser, and an edit
-# counts within a second; only what is marked (restart) is read once, at start.
+# authapp's config file. What stands here always wins over what the database says, and an edit counts
+# within a second; only what is marked (restart) is read once, at start.
 #
-# Every option is commented out and shows its default. Quote passwords: '…'
+# Every option is commented out and shows its default, or an example. Quote passwords: '…'
 """
 # Options without a default of their own that would show anything, or whose default depends on the machine.
 SAMPLES = {

@@ -196,6 +196,9 @@ class LiveConfig:
         found = tuple(warnings(effective, self.locations.config_file))
         self._report(found, self._snapshot.warnings, log.warning)
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
+        for key in set(needs_restart) - set(self._snapshot.needs_restart):
+            log_unless_quiet = log.debug if self._quiet else log.warning
+            log_unless_quiet(f"{key} was edited and needs a restart")
         self._rows = rows
         self._snapshot = Snapshot(frozen, good.given, problems, found, needs_restart)
 

@@ -162,7 +162,9 @@ class _Walk:
         if node is None or _is_null(node):
             return
         if not isinstance(node, yaml.MappingNode):
-            self.problem(path, "must hold options, each on its own line below it", node)
+            hint = f"the owner's password is {PASSWORD_KEYS[0]}" if path == "password" else ""
+            here = "must hold options, each on its own line below it"
+            self.problem(path, here if path else "the file must hold options, such as server:", node, hint)
             return
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
@@ -184,7 +186,8 @@ class _Walk:
     def unknown(self, raw: str, path: str, tree: Mapping[str, Any], node: yaml.Node) -> None:
         name = _canonical(raw)
         close = difflib.get_close_matches(name, tree, n=1, cutoff=LIKENESS)
-        elsewhere = [key for key in OPTIONS if _canonical(key.rpartition(".")[2]) == name]
+        sections = {key.rpartition(".")[0] for key in OPTIONS}
+        elsewhere = [key for key in (*sections, *OPTIONS) if _canonical(key.rpartition(".")[2]) == name]
         known = ", ".join(entry[0] for entry in tree.values())
         if close:
             full = ".".join(part for part in (path, raw) if part)

@@ -28,10 +28,11 @@ def account() -> str:
     """Show one's own account."""
     with database().reading() as db:
         user = users.get(db, who().user_id)
-        pinned = _pinned(user.id)
+        is_owner = users.is_owner(db, user.id)
+    pinned = _pinned(user.id)
     config = effective().config
     names = {"organization": config.organization.name, "workspace": config.workspace.name}
-    return render_template("account/account.html", user=user, names=names, pinned=pinned)
+    return render_template("account/account.html", user=user, is_owner=is_owner, names=names, pinned=pinned)
 
 
 @bp.get("/.well-known/change-password")

@@ -94,7 +94,8 @@ def recovery_submit() -> Response:
 def _back(user: User, what: str) -> Response:
     flash(f"{user.username} {what}")
     gone = user.id == who().user_id and not (user.is_active and user.is_superuser)
-    return redirect(url_for("account.home" if gone else "admin.all_users"), 303)
+    # The row is where the keyboard goes on from.
+    return redirect(url_for("account.home") if gone else url_for("admin.all_users", _anchor=f"user-{user.id}"), 303)
 
 
 def _form(form: NewUserForm) -> str:

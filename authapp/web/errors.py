@@ -28,7 +28,7 @@ STATUSES: dict[type[errors.AuthappError], int] = {
 }
 TITLES = {
     400: "That did not work",
-    403: "Not for you",
+    403: "Not allowed",
     404: "Nothing here",
     405: "That does not work here",
     409: "That cannot be done",
