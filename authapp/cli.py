@@ -96,7 +96,7 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
         raise ConfigError(live.snapshot.problems)
     if wizard.found_by_command(installed.database, live.snapshot, name, password, by):
         wizard.remove_token_file(locations.data)
-        click.echo(f"{name} is the owner of the installation in {locations.data}.")
+        click.echo(f"{name} is the owner of the installation in {locations.data}.", err=True)
     else:
         users.create(installed.database, live.current, name, password, by, active=True, superuser=True)
     click.echo("Superuser created successfully.")

@@ -43,8 +43,7 @@ def _from_hash(username: str | None, text: str, place: Place | None) -> tuple[Gi
 
 
 def _from_file(username: str | None, path: Path, place: Place | None) -> tuple[GivenCredentials, list[Problem]]:
-    def refused(message: str, *, closes: bool = True) -> tuple[GivenCredentials, list[Problem]]:
-        hint = "" if path.exists() else "relative paths start from the config file's folder"
+    def refused(message: str, hint: str = "", *, closes: bool = True) -> tuple[GivenCredentials, list[Problem]]:
         problem = Problem(PASSWORD_FILE, message, place, hint, closes=closes)
         return GivenCredentials(username, None, None, PASSWORD_FILE), [problem]
 
@@ -52,7 +51,8 @@ def _from_file(username: str | None, path: Path, place: Place | None) -> tuple[G
         text = paths.read_small_file(path, LARGEST).decode("utf-8")
         status = path.stat()
     except OSError as error:
-        return refused(f"the password file cannot be read ({error.strerror})")
+        hint = "relative paths start from the config file's folder" if isinstance(error, FileNotFoundError) else ""
+        return refused(f"the password file cannot be read ({error.strerror})", hint)
     except ValueError as error:
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
         return refused(f"the password file {reason}")

@@ -32,8 +32,6 @@ def login_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, str
     """Sign in."""
     form = LoginForm()
     if not form.validate_on_submit():
-        if form.too_old and whoever():  # another tab was faster
-            return redirect(safe_return_url(request.args.get("next")), 303)
         return _page(form), 400 if form.too_old else 422
     who = visitor("form")
     try:

@@ -188,11 +188,11 @@ def test_a_superuser_is_made_and_unmade(shared: Server, visitor: Visitor) -> Non
     """Who is made superuser may open the admin pages with the next click, and when it is taken back no more."""
     ada, charlie = visitor(shared).sign_in(), visitor(shared)
     ada.create(CHARLIE).flip(f"Active: {CHARLIE}")
-    assert charlie.sign_in(CHARLIE).open("/admin/users").heading == "Not for you"
+    assert charlie.sign_in(CHARLIE).open("/admin/users").heading == "Not allowed"
     ada.flip(f"Superuser: {CHARLIE}")
     assert charlie.open("/").follow("Users").heading == "Users"
     ada.flip(f"Superuser: {CHARLIE}")
-    assert charlie.open("/admin/users").heading == "Not for you"
+    assert charlie.open("/admin/users").heading == "Not allowed"
 
 
 def test_the_owner_has_no_switches(shared: Server, visitor: Visitor) -> None:

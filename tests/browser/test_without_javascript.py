@@ -51,7 +51,7 @@ def test_looking_after_users(shared: Server, visitor: Visitor) -> None:
     ada.create(BOB).flip(f"Active: {BOB}").flip(f"Superuser: {BOB}")
     assert bob.sign_in(BOB).open("/admin/users").heading == "Users"
     ada.flip(f"Superuser: {BOB}")
-    assert bob.open("/admin/users").heading == "Not for you"
+    assert bob.open("/admin/users").heading == "Not allowed"
     ada.flip(f"Active: {BOB}")
     assert bob.open("/").path == "/login"
 

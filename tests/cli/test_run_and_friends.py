@@ -444,3 +444,13 @@ def test_standard_input_that_is_no_text(run: Run) -> None:
     result = run("hash-password", "--password-stdin", typed=b"\xff\xfe\xfd\n")
     assert result.exit_code in (0, 1)
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_config_check_knows_the_users(run: Run, world: World) -> None:
+    """`config check` names a lone user name that another user has: a start with it would be closed."""
+    world.set_up()
+    world.add(BOB)
+    world.write_credentials(username=BOB, password=None)
+    result = run("config", "check")
+    assert result.exit_code == 2
+    assert "another user has this name" in result.stderr

@@ -20,6 +20,7 @@ from authapp.errors import (
     UsernameTaken,
     UserNotFound,
     WeakPassword,
+    WrongPassword,
 )
 from authapp.models import Role, User
 from tests.world import (
@@ -382,3 +383,16 @@ def test_the_other_superusers_are_the_active_ones(cast: World) -> None:
     cast.add("erin", superuser=True, active=False)
     with cast.database.reading() as db:
         assert [user.username for user in users.other_superusers(db, cast.user(ADA).id)] == [DORA]
+
+
+def test_a_password_change_that_was_overtaken_is_refused(cast: World) -> None:
+    """A change that was checked against a password which the config file replaced meanwhile writes nothing."""
+    ada = cast.user(ADA)
+    checked = logins.confirm(cast.database, cast.snapshot.effective, ADA, PASSWORD, SHELL)
+    cast.write_credentials(password=OTHER_PASSWORD)
+    stored = cast.setting("server.basic-auth")
+    with pytest.raises(WrongPassword):
+        users.set_password(
+            cast.database, Effective(Config()), ada.id, "Third time (lucky)", SHELL, instead_of=checked
+        )
+    assert cast.setting("server.basic-auth") == stored

@@ -83,3 +83,12 @@ def test_a_stopped_server_leaves_no_process_behind(running: Server) -> None:
     assert len(workers) == 2
     assert running.stop() == 0
     wait_for(lambda: not any(command_line(pid) for pid in workers), "the workers are gone")
+
+
+def test_workers_stop_when_their_parent_is_killed(running: Server) -> None:
+    """When only the parent is killed, its workers give the port back: nobody would replace or watch them."""
+    assert running.process is not None
+    workers = running.worker_pids()
+    running.process.kill()
+    wait_for(lambda: not any(command_line(pid) for pid in workers), "the workers are gone")
+    assert not running.answers()

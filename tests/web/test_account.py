@@ -3,7 +3,7 @@
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.world import ADA, BOB, CHARLIE, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD, Browser, World, elements
+from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD, Browser, World, elements
 
 PAGE = "/account/password"
 
@@ -20,7 +20,7 @@ def signed_in(world: World, username: str) -> Browser:
     return browser
 
 
-@pytest.mark.parametrize(("name", "role"), [(ADA, "Superuser"), (BOB, "User")])
+@pytest.mark.parametrize(("name", "role"), [(ADA, "Owner"), (DORA, "Superuser"), (BOB, "User")])
 def test_account_says_who_you_are(cast: World, name: str, role: str) -> None:
     """Home and account page tell the user name; the account page the role too."""
     browser = signed_in(cast, name)

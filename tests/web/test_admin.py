@@ -171,10 +171,14 @@ def test_failed_csrf_check_creates_nobody(cast: World) -> None:
 
 
 def test_activate(cast: World) -> None:
-    """Activating lets a user sign in, and the page says so."""
+    """Activating lets a user sign in; the page says so, and opens at the user's row."""
     browser = signed_in(cast)
-    answer = browser.switch(cast.user(CHARLIE), "active", on=True)
-    assert (answer.status_code, answer.location) == (303, "/admin/users")
+    charlie = cast.user(CHARLIE)
+    answer = browser.switch(charlie, "active", on=True)
+    assert (answer.status_code, answer.location) == (303, f"/admin/users#user-{charlie.id}")
+    assert f'id="user-{charlie.id}"' in browser.get("/admin/users").text
+    browser.switch(charlie, "active", on=False)
+    browser.switch(charlie, "active", on=True)
     assert "charlie may sign in." in browser.get("/admin/users").text
     signed_in(cast, CHARLIE)
 

@@ -320,3 +320,13 @@ def test_accepted_password_is_never_refused_later(cast: World) -> None:
     cast.write_config("password:\n  policy: nist\n" + credentials)
     cast.restart()
     assert cast.browser().sign_in(ADA, "Abcdefg7").status_code == 303
+
+
+def test_nobody_else_to_review(world: World) -> None:
+    """An owner who recovered while there was no other superuser is not asked about one made later."""
+    world.set_up()
+    world.write_credentials(password=OTHER_PASSWORD)
+    ada = world.browser()
+    ada.sign_in(ADA, OTHER_PASSWORD)
+    world.add(DORA, superuser=True)
+    assert ada.get("/admin/users").status_code == 200
