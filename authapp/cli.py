@@ -89,11 +89,12 @@ def bootstrap(locations: Locations) -> None:
 def superuser(locations: Locations, username: str | None, *, password_stdin: bool) -> None:
     """Create a superuser; where there is none yet, the owner."""
     installed = Installed(locations)
-    name = username or click.prompt("Username")
-    password = _ask_password(from_stdin=password_stdin)
-    live, by = installed.live, Actor("command line", name=getuser())
+    live = installed.live
     if live.snapshot.closed:
         raise ConfigError(live.snapshot.problems)
+    name = username or click.prompt("Username")
+    password = _ask_password(from_stdin=password_stdin)
+    by = Actor("command line", name=_account())
     if wizard.found_by_command(installed.database, live.snapshot, name, password, by):
         wizard.remove_token_file(locations.data)
         click.echo(f"{name} is the owner of the installation in {locations.data}.", err=True)
@@ -156,6 +157,14 @@ def hash_password(*, password_stdin: bool) -> None:
     click.echo(passwords.hash_password(_ask_password(from_stdin=password_stdin)))
 
 
+def _account() -> str:
+    """Return who runs the command; in a container that may be a bare number."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 def _ask_password(*, from_stdin: bool) -> str:
     """Return a password typed twice, or the first line of standard input."""
     if not from_stdin:
@@ -183,9 +192,9 @@ def _check_credentials(locations: Locations, examined: Examined) -> list[Problem
 
 
 def _existing(locations: Locations) -> Installed:
-    """Open an installation that is there already; other commands than these four never make one."""
+    """Open an installation that is there already: only run, bootstrap and superuser make or upgrade one."""
     url = database_url(read_start(locations).values["database.url"], locations)
     file: Path | None = sqlite_file(url)
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no installation here; looked for {file}.")
-    return Installed(locations)
+    return Installed(locations, must_exist=True)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from authapp import logs, paths, provision, wizard
 from authapp.config.examine import Start, examine
 from authapp.config.live import LOOK_INTERVAL, LiveConfig
-from authapp.database import Database, database_url, sqlite_file, upgrade
+from authapp.database import Database, database_url, require_schema, sqlite_file, upgrade
 from authapp.errors import ConfigError, StartError
 from authapp.factory import adopter, create_app
 from authapp.paths import Locations
@@ -40,17 +40,23 @@ def read_start(locations: Locations, overrules: Mapping[str, Any] | None = None)
 class Installed:
     """An installation whose schema is up to date and whose config was read and adopted.
 
-    Raises ConfigError, StartError, SchemaOutdated.
+    It is founded or upgraded where that is needed, unless it `must_exist`. Raises ConfigError, StartError,
+    SchemaOutdated.
     """
 
-    def __init__(self, locations: Locations, overrules: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, locations: Locations, overrules: Mapping[str, Any] | None = None, *, must_exist: bool = False
+    ) -> None:
         self.locations = locations
         self.start = start = read_start(locations, overrules)
         logs.configure(start.values["log.level"], start.values["log.format"])
         self.database = _open_database(start.values["database.url"], locations)
         try:
-            upgrade(self.database)
-            provision.prepare(self.database)
+            if must_exist:
+                require_schema(self.database)
+            else:
+                upgrade(self.database)
+                provision.prepare(self.database)
         except SQLAlchemyError as error:
             raise StartError(f"The database cannot be used: {_reason(error)}.") from None
         self.live = LiveConfig(locations, self._load, adopter(self.database), start=start)
@@ -197,8 +203,9 @@ def _greet(installed: Installed) -> None:
     snapshot = installed.live.snapshot
     if snapshot.closed:
         click.echo("Nobody can sign in until the config file is mended; what is wrong stands above.")
-    elif not snapshot.effective.config.setup.require_token:
-        click.echo(f"Set it up: {address}/setup" if installed.setup_token() else "")
     elif token := installed.setup_token():
-        click.echo(f"Set it up (this link works for 24 hours): {address}/setup?token={token}")
+        if snapshot.effective.config.setup.require_token:
+            click.echo(f"Set it up (this link works for 24 hours): {address}/setup?token={token}")
+        else:
+            click.echo(f"Set it up: {address}/setup")
     click.echo("Stop with Ctrl-C.")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from authapp import passwords, server
 from authapp.cli import main
@@ -454,3 +455,12 @@ def test_config_check_knows_the_users(run: Run, world: World) -> None:
     result = run("config", "check")
     assert result.exit_code == 2
     assert "another user has this name" in result.stderr
+
+
+def test_other_commands_do_not_upgrade(run: Run, world: World) -> None:
+    """A command that only asks leaves an older schema as it is, and says what upgrades it."""
+    with world.database.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    result = run("setup", "status")
+    assert result.exit_code == 1
+    assert "authapp bootstrap" in result.stderr
