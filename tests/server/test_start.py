@@ -225,6 +225,7 @@ def test_a_new_worker_knows_the_config_in_force(running: Server) -> None:
     """A worker that starts while the config file is missing does not serve with defaults."""
     running.write_config("organization:\n  name: Lighthouse\n")
     every_worker(lambda: "Lighthouse</title>" in running.client().get("/login").text, "the name is shown")
+    wait_for(lambda: "was edited and is in force" in running.output, "the parent has read it too")
     before = running.worker_pids()
     running.config_file.unlink()
     os.kill(min(before), signal.SIGKILL)
