@@ -29,7 +29,7 @@ def all_users() -> str:
     with database().reading() as db:
         everybody = users.everybody(db)
         owner_id = next((user.id for user in everybody if users.is_owner(db, user.id)), None)
-    return render_template("admin/users.html", users=everybody, owner_id=owner_id, config=_config())
+    return render_template("admin/users.html", users=everybody, owner_id=owner_id)
 
 
 @bp.get("/users/new")
@@ -102,12 +102,14 @@ def _form(form: NewUserForm) -> str:
     return render_template("admin/new_user.html", form=form, policy=users.policy(effective()))
 
 
-def _config() -> dict[str, object]:
-    """Return what the admin pages tell about the config file."""
+@bp.context_processor
+def _config() -> dict[str, dict[str, object]]:
+    """Tell every admin page about the config file."""
     now = snapshot()
-    return {
+    config: dict[str, object] = {
         "supplied": now.effective.from_file,
         "problems": now.problems,
         "warnings": now.warnings,
         "needs_restart": now.needs_restart,
     }
+    return {"config": config}

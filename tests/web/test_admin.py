@@ -440,3 +440,11 @@ def test_first_adoption_needs_no_review(world: World) -> None:
     """Credentials from the file of a new installation are no recovery."""
     world.write_credentials()
     assert signed_in(world).is_signed_in()
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/admin/users/new"])
+def test_every_admin_page_shows_problems_of_the_file(cast: World, path: str) -> None:
+    """A bad edit is told wherever a superuser is, with its line."""
+    browser = signed_in(cast)
+    cast.write_config("server:\n  prot: 8080\n")
+    assert "config.yml:2:3 server.prot: unknown option, did you mean" in browser.get(path).text
