@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -47,7 +48,9 @@ def find_chromium() -> Path | None:
     """Find a Chromium that starts: one on PATH, else Playwright's own."""
     on_path = [Path(found) for name in CHROMIUMS if (found := shutil.which(name))]
     # Started rather than looked at: Ubuntu's chromium-browser only says how to install one,
-    # and Playwright's own may lack libraries.
+    # and Playwright's own, like the program that drives it, may lack libraries.
+    if not _starts(Path(sys.executable), "-m", "playwright"):
+        return None
     return next((program for program in [*on_path, *_playwrights_own()] if _starts(program)), None)
 
 
@@ -57,9 +60,9 @@ def _playwrights_own() -> list[Path]:
     return [file for folder in folders for pattern in PLAYWRIGHT_CHROMIUMS for file in folder.glob(pattern)]
 
 
-def _starts(program: Path) -> bool:
+def _starts(program: Path, *arguments: str) -> bool:
     try:
-        result = subprocess.run([program, "--version"], capture_output=True, timeout=30, check=False)
+        result = subprocess.run([program, *arguments, "--version"], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return result.returncode == 0

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -147,12 +148,16 @@ BAD_PASSWORD = named("Edition-1").replace(PASSWORD, WEAK_PASSWORD)
 LINE = BAD_PASSWORD[: BAD_PASSWORD.index("password:")].count("\n") + 1
 
 
+SAVES = count(1)
+
+
 @dataclass(frozen=True)
 class BadEdit:
     """A server whose config file was spoiled, and what it had printed before."""
 
     server: Server
     before: str
+    line: int
 
     @property
     def printed(self) -> str:
@@ -163,9 +168,12 @@ class BadEdit:
 @pytest.fixture
 def bad(server: Server) -> BadEdit:
     """The server after somebody saved a password that breaks the policy, when every worker has noticed."""
-    bad = BadEdit(server, server.output)
-    server.write_config(BAD_PASSWORD)
-    every_worker(lambda: "config.yml, line" in server.client().get("/login").text, "every sign-in page says so")
+    # Each time in another line, so that it is another problem, whatever the parent has seen of the test before.
+    lines = next(SAVES)
+    bad = BadEdit(server, server.output, LINE + lines)
+    server.write_config("# saved again\n" * lines + BAD_PASSWORD)
+    told = f"config.yml, line {bad.line}"
+    every_worker(lambda: told in server.client().get("/login").text, "every sign-in page says so")
     return bad
 
 
@@ -187,7 +195,7 @@ def test_a_bad_edit_shows_on_the_sign_in_page(bad: BadEdit) -> None:
     page = bad.server.client().get("/login").text
     assert all(
         text in page
-        for text in (f"config.yml, line {LINE}", "server.basic-auth.password", "at least 12 characters")
+        for text in (f"config.yml, line {bad.line}", "server.basic-auth.password", "at least 12 characters")
     )
 
 
