@@ -139,7 +139,9 @@ def config_check(locations: Locations, file: str | None) -> None:
     """Read a config file and print all its problems."""
     wanted = paths.locate(file) if file else locations
     examined = examine(wanted)
-    if problems := examined.problems or _check_credentials(wanted, examined):
+    told = {problem.key for problem in examined.problems}
+    more = [problem for problem in _check_credentials(wanted, examined) if problem.key not in told]
+    if problems := [*examined.problems, *more]:
         raise ConfigError(problems)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
 

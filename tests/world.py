@@ -8,8 +8,9 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
@@ -295,3 +296,22 @@ def elements(page: str, tag: str | None = None) -> list[tuple[str, dict[str, str
     parser = _Elements()
     parser.feed(page)
     return [element for element in parser.found if tag in (None, element[0])]
+
+
+def signed_in(world: World, username: str = ADA, password: str = PASSWORD) -> Browser:
+    """Return a browser in which somebody is signed in."""
+    browser = world.browser()
+    assert browser.sign_in(username, password).status_code == 303
+    return browser
+
+
+@contextmanager
+def moved_away(world: World) -> Iterator[None]:
+    """Take the database away from under the running app for a while."""
+    data, elsewhere = world.folder / "data", world.folder / "elsewhere"
+    world.app.database.dispose()
+    world.database.dispose()
+    data.rename(elsewhere)
+    yield
+    world.app.database.dispose()
+    elsewhere.rename(data)

@@ -74,11 +74,6 @@ class Effective:
         return self.source_of.get(key) in PINNING
 
     @property
-    def pinned_username(self) -> bool:
-        """Whether the owner's user name is pinned."""
-        return self.pinned(USERNAME)
-
-    @property
     def pinned_password(self) -> str | None:
         """The key that pins the owner's password, or None."""
         return next((key for key in PASSWORD_KEYS if self.pinned(key)), None)

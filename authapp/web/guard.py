@@ -49,7 +49,8 @@ def access_of(endpoint: str | None) -> str | None:
 def _look_at_state() -> Answer:
     """Nothing works without a database, and nobody signs in at a closed start."""
     if snapshot().pending:
-        raise ServiceUnavailable(database_trouble() or "Not ready yet. Try again in a moment.")
+        trouble = database_trouble()
+        raise ServiceUnavailable(trouble[1] if trouble else "Not ready yet. Try again in a moment.")
     return _closed() if snapshot().closed else None
 
 

@@ -21,7 +21,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Say in one word whether people can sign in; 503 when nobody can, whatever they type."""
     if trouble := database_trouble():
-        return _word("schema" if "schema" in trouble else "database", 503)
+        return _word(trouble[0], 503)
     now = snapshot()
     if now.closed or now.pending:
         return _word("config" if now.closed else "database", 503)

@@ -8,7 +8,6 @@ from flask import Flask, Request, current_app, has_request_context, request
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
-from werkzeug.wrappers import Response
 
 from authapp import settings, tokens
 from authapp.audit import Actor
@@ -144,18 +143,12 @@ def visitor(road: str, identity: Identity | None = None) -> Actor:
     )
 
 
-def database_trouble() -> str:
-    """Say why the database cannot be used, if that is so."""
+def database_trouble() -> tuple[str, str] | None:
+    """Return a word and a sentence for why the database cannot be used, or None when it can."""
     try:
         require_schema(database())
     except SchemaOutdated as error:
-        return str(error)
+        return "schema", str(error)
     except DatabaseError:
-        return "The database cannot be used at the moment."
-    return ""
-
-
-def no_store(response: Response) -> Response:
-    """Keep an answer out of every cache."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        return "database", "The database cannot be used at the moment."
+    return None

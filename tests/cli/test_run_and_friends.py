@@ -464,3 +464,10 @@ def test_other_commands_do_not_upgrade(run: Run, world: World) -> None:
     result = run("setup", "status")
     assert result.exit_code == 1
     assert "authapp bootstrap" in result.stderr
+
+
+def test_config_check_tells_everything_at_once(run: Run, world: World) -> None:
+    """A slip in one option does not hide what is wrong with the password; nothing is told twice."""
+    world.write_config("server:\n  prot: 8080\n  basic-auth:\n    username: ada\n    password: weak\n")
+    lines = run("config", "check").stderr.splitlines()
+    assert [line.split(": ")[0].split()[1] for line in lines] == ["server.prot", "server.basic-auth.password"]

@@ -3,7 +3,19 @@
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD, Browser, World, elements
+from tests.world import (
+    ADA,
+    BOB,
+    CHARLIE,
+    DORA,
+    OTHER_PASSWORD,
+    PASSWORD,
+    WEAK_PASSWORD,
+    Browser,
+    World,
+    elements,
+    signed_in,
+)
 
 PAGE = "/account/password"
 
@@ -11,13 +23,6 @@ PAGE = "/account/password"
 def change(browser: Browser, current: str = PASSWORD, new: str = OTHER_PASSWORD) -> TestResponse:
     """Send the form for a new password."""
     return browser.post(PAGE, {"current_password": current, "new_password": new})
-
-
-def signed_in(world: World, username: str) -> Browser:
-    """Return a browser in which somebody is signed in."""
-    browser = world.browser()
-    assert browser.sign_in(username).status_code == 303
-    return browser
 
 
 @pytest.mark.parametrize(("name", "role"), [(ADA, "Owner"), (DORA, "Superuser"), (BOB, "User")])

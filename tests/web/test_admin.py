@@ -17,6 +17,7 @@ from tests.world import (
     World,
     csrf_token,
     elements,
+    signed_in,
 )
 
 EVIL_NAMES = [
@@ -27,13 +28,6 @@ EVIL_NAMES = [
     "&lt;b&gt;",
 ]
 UNKNOWN_ID = "11111111-1111-4111-8111-111111111111"
-
-
-def signed_in(world: World, username: str = ADA, password: str = PASSWORD) -> Browser:
-    """Return a browser in which somebody is signed in."""
-    browser = world.browser()
-    assert browser.sign_in(username, password).status_code == 303
-    return browser
 
 
 def create(browser: Browser, username: str, password: str = PASSWORD, **switches: str) -> TestResponse:

@@ -10,19 +10,22 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from authapp.web.security import access
-from tests.world import ADA, BOB, CHARLIE, OTHER_PASSWORD, PASSWORD, Browser, World, csrf_token
+from tests.world import (
+    ADA,
+    BOB,
+    CHARLIE,
+    OTHER_PASSWORD,
+    PASSWORD,
+    World,
+    csrf_token,
+    moved_away,
+    signed_in,
+)
 
 CANARY = "Canary-in-the-coal-mine 4711"
 LEAKS = re.compile(
     r"traceback|sqlalchemy|sqlite|operationalerror|werkzeug|line \d+, in|/[a-z_/]+\.(py|db)", re.IGNORECASE
 )
-
-
-def signed_in(world: World, username: str = ADA) -> Browser:
-    """Return a browser in which somebody is signed in."""
-    browser = world.browser()
-    assert browser.sign_in(username).status_code == 303
-    return browser
 
 
 @access("public")
@@ -31,18 +34,6 @@ def _broken() -> str:
 
 
 # -- the database ---------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def moved_away(world: World) -> Iterator[None]:
-    """The database's folder is gone for a while."""
-    data, elsewhere = world.folder / "data", world.folder / "elsewhere"
-    world.app.database.dispose()
-    world.database.dispose()
-    data.rename(elsewhere)
-    yield
-    world.app.database.dispose()
-    elsewhere.rename(data)
 
 
 @contextmanager

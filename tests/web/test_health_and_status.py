@@ -1,24 +1,11 @@
 """`/healthz`, `/readyz` and `/api/v1/status`: what machines ask."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
-from tests.world import ADA, OTHER_PASSWORD, WEAK_PASSWORD, World
-
-
-@contextmanager
-def database_gone(world: World) -> Iterator[None]:
-    """Take the database away from under the running app, and give it back."""
-    data, elsewhere = world.folder / "data", world.folder / "elsewhere"
-    world.app.database.dispose()
-    world.database.dispose()
-    data.rename(elsewhere)
-    yield
-    world.app.database.dispose()
-    elsewhere.rename(data)
+from tests.world import ADA, OTHER_PASSWORD, WEAK_PASSWORD, World, moved_away
 
 
 def set_schema(world: World, number: str) -> None:
@@ -125,7 +112,7 @@ def test_healthz_answers_always(world: World, prepare: Prepare, word: str, statu
 def test_without_a_database(cast: World) -> None:
     """While the database is gone `/readyz` says so with 503, `/healthz` is fine, and both recover with it."""
     browser = cast.browser()
-    with database_gone(cast):
+    with moved_away(cast):
         assert (browser.get("/readyz").text, browser.get("/readyz").status_code) == ("database\n", 503)
         assert browser.get("/healthz").status_code == 200
     assert browser.get("/readyz").text == "ready\n"
@@ -133,7 +120,7 @@ def test_without_a_database(cast: World) -> None:
 
 def test_started_without_a_database(cast: World) -> None:
     """An app that starts while the database is gone is not ready, and becomes ready with it."""
-    with database_gone(cast):
+    with moved_away(cast):
         cast.restart()
         browser = cast.app.test_client()
         assert (browser.get("/readyz").text, browser.get("/healthz").status_code) == ("database\n", 200)
@@ -175,7 +162,7 @@ def test_mixed_is_basic(world: World) -> None:
 def test_status_without_a_database(cast: World) -> None:
     """Without a database the status is 503, as problem+json."""
     browser = cast.browser()
-    with database_gone(cast):
+    with moved_away(cast):
         answer = browser.get("/api/v1/status")
         assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert browser.get("/api/v1/status").status_code == 200

@@ -13,9 +13,9 @@ from tests.world import (
     OTHER_PASSWORD,
     PASSWORD,
     WEAK_PASSWORD,
-    Browser,
     World,
     csrf_token,
+    signed_in,
 )
 
 # What lies behind these four is checked by the tests of the rules; here counts what a browser sees.
@@ -31,13 +31,6 @@ def closing(line: str) -> str:
     """Return a config file whose credentials close the start."""
     name = "" if line.startswith("username") else f"    username: {ADA}\n"
     return f"server:\n  basic-auth:\n{name}    {line}\n"
-
-
-def signed_in(world: World, username: str = ADA, password: str = PASSWORD) -> Browser:
-    """Return a browser in which somebody is signed in."""
-    browser = world.browser()
-    assert browser.sign_in(username, password).status_code == 303
-    return browser
 
 
 @pytest.fixture
