@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 
-.PHONY: help install run test lint types imports wheel shape check
+.PHONY: help install run test lint types imports wheel shape bench check
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -37,5 +37,8 @@ wheel: .venv/.dev-stamp ## Build the wheel, install it elsewhere and start it
 
 shape: .venv/.dev-stamp ## Measure functions, files, docstrings and comments
 	$(PYTHON) scripts/shape
+
+bench: .venv/.dev-stamp ## Measure the pages of the users with 1,000 and 100,000 of them
+	$(PYTHON) benchmarks/users.py
 
 check: lint types imports test wheel shape ## All of the above

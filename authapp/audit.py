@@ -1,12 +1,19 @@
 """What happened, in an append-only table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from authapp import clock
 from authapp.models import AuditEntry, User
+
+SIGN_IN = "sign-in"
+SET_UP = "setup.completed"  # signs the owner in, too
+SUCCESS = "success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class Actor:
 
 
 def record(
-    db: Session, event: str, by: Actor, *, outcome: str = "success", target: User | None = None, **detail: Any
+    db: Session, event: str, by: Actor, *, outcome: str = SUCCESS, target: User | None = None, **detail: Any
 ) -> None:
     """Add an entry to the transaction at hand; `detail` must hold nothing secret."""
     db.add(
@@ -38,3 +45,35 @@ def record(
             detail=detail,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LastSignIn:
+    """A user's sign-in before this one, if there was one, and how many tries failed since."""
+
+    at: datetime | None
+    address: str
+    failures: int
+
+
+def last_sign_in(db: Session, user_id: str, before: datetime) -> LastSignIn:
+    """Return a user's last sign-in before a moment (the beginning of the session at hand)."""
+    mine = (AuditEntry.target_id == user_id, AuditEntry.at < before)
+    signed_in = ((AuditEntry.event == SIGN_IN) & (AuditEntry.outcome == SUCCESS)) | (AuditEntry.event == SET_UP)
+    last = db.scalar(select(AuditEntry).where(*mine, signed_in).order_by(AuditEntry.id.desc()).limit(1))
+    failed = select(func.count()).where(*mine, AuditEntry.event == SIGN_IN, AuditEntry.outcome != SUCCESS)
+    failures = db.scalar(failed.where(AuditEntry.id > last.id) if last else failed) or 0
+    return LastSignIn(last.at if last else None, last.address if last else "", failures)
+
+
+def history(db: Session, user_id: str, *, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
+    """Return what a user did and what was done to them, newest first; `before` is an entry's id to go on from."""
+
+    def newest(column: InstrumentedAttribute[str | None]) -> Sequence[AuditEntry]:
+        # One index each; a single query for both would read the whole table.
+        wanted = select(AuditEntry).where(column == user_id).order_by(AuditEntry.id.desc()).limit(limit)
+        return db.scalars(wanted.where(AuditEntry.id < before) if before else wanted).all()
+
+    both = (AuditEntry.target_id, AuditEntry.actor_id)
+    entries = {entry.id: entry for column in both for entry in newest(column)}
+    return [entries[number] for number in sorted(entries, reverse=True)[:limit]]

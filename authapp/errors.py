@@ -115,6 +115,18 @@ class BadUsername(Refused):
     """A user name breaks the rules for user names."""
 
 
+class BadFullName(Refused):
+    """A full name breaks the rules for full names."""
+
+
+class BadQuery(Refused):
+    """A list of users was asked for in a way that means nothing."""
+
+
+class BadList(Refused):
+    """A pasted list of users is empty or too long, or one of its rows cannot be used."""
+
+
 class UsernameTaken(Refused):
     """Another user bears this name."""
 
@@ -131,6 +143,54 @@ class UserNotFound(Refused):
 
 class NotAllowed(Refused):
     """Who asks may not do this."""
+
+
+class Unconfirmed(Refused):
+    """What was asked for has to be asked for twice; the text is the question."""
+
+
+class PasswordChangeRequired(Refused):
+    """Who asks has to replace the initial password first."""
+
+    def __init__(self) -> None:
+        super().__init__("Choose a password of your own first: the one you have is for the first sign-in only.")
+
+
+class SamePassword(Refused):
+    """The new password is the current one."""
+
+    def __init__(self) -> None:
+        super().__init__("That is your current password; choose another one.")
+
+
+class SessionNotFound(Refused):
+    """There is no such session, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such session; it may have ended.")
+
+
+class NoSuchOption(Refused):
+    """There is no such option, or it is not for the Settings table."""
+
+
+class BadValue(Refused):
+    """A value does not fit its option."""
+
+
+class SignUpClosed(Refused):
+    """The sign-up page is switched off."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody can sign up here; ask a superuser for an account.")
+
+
+class TooManyTries(Refused):
+    """Somebody has to wait; `retry_after` says how long."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"Too many tries. Wait about {_minutes(retry_after)}, then try again.")
+        self.retry_after = retry_after
 
 
 class WrongPassword(Refused):

@@ -5,15 +5,31 @@ from typing import Any
 
 from authapp import logs, paths, provision
 from authapp.config.examine import Start, examine
-from authapp.config.live import LiveConfig, NotNow, Reading
+from authapp.config.live import LiveConfig
 from authapp.config.overlay import Effective
-from authapp.database import Database, DatabaseError, database_url
+from authapp.database import Database, database_url
+from authapp.devices import device
 from authapp.paths import Locations, locate
-from authapp.web import account, admin, api, errors, guard, health, identity, login, wizard
+from authapp.web import (
+    account,
+    admin,
+    api,
+    errors,
+    guard,
+    health,
+    identity,
+    invite,
+    login,
+    sign_up,
+    user,
+    users,
+    wizard,
+)
 from authapp.web.identity import whoever
 from authapp.web.requests import log_request, start_clock
 from authapp.web.security import access, add_headers
-from authapp.web.state import App, SessionCookie, effective
+from authapp.web.state import App, SessionCookie, effective, snapshot
+from authapp.web.words import happening
 
 
 def create_app(locations: Locations | None = None, start: Start | None = None, *, quiet: bool = False) -> App:
@@ -28,11 +44,11 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
     app.locations = where
     app.database = Database(database_url(start.values["database.url"], where))
-    app.live = LiveConfig(where, app.load_settings, adopter(app.database), start=start, quiet=quiet)
+    app.live = LiveConfig(where, app.load_settings, provision.adopter(app.database), start=start, quiet=quiet)
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
-    for module in (health, wizard, login, account, admin, api):
+    for module in (health, wizard, login, sign_up, account, admin, users, invite, user, api):
         app.register_blueprint(module.bp)
     guard.init_app(app)
     app.live.look()
@@ -51,12 +67,17 @@ def set_up_flask(app: App) -> None:
     )
     app.session_interface = SessionCookie()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["moment"] = _moment
+    app.jinja_env.filters.update(moment=_moment, device=device, happening=happening)
     access("public")(app.view_functions["static"])
     app.before_request(start_clock)
     app.after_request(add_headers)
     app.after_request(log_request)
-    app.context_processor(lambda: {"visitor": whoever, "organization": _organization(effective())})
+    app.context_processor(_what_pages_know)
+
+
+def _what_pages_know() -> dict[str, Any]:
+    """Return what every template may use; functions where it costs something."""
+    return {"visitor": whoever, "config_state": snapshot, "organization": _organization(effective())}
 
 
 def _organization(now: Effective) -> str:
@@ -67,15 +88,3 @@ def _organization(now: Effective) -> str:
 
 def _moment(value: datetime | None) -> str:
     return value.strftime("%-d %b %Y, %H:%M UTC") if value else ""
-
-
-def adopter(database: Database) -> Any:
-    """Return what LiveConfig calls with each file it read."""
-
-    def adopt(reading: Reading) -> None:
-        try:
-            provision.adopt(database, reading)
-        except DatabaseError as error:
-            raise NotNow from error
-
-    return adopt

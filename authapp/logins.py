@@ -1,12 +1,12 @@
 """The one road for every user name and password: throttle, find, verify, active, rehash, audit."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, passwords, sessions, settings, throttle, tokens, users
+from authapp import audit, clock, names, passwords, sessions, settings, throttle, tokens, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -27,6 +27,7 @@ class Identity:
     role: str
     via: Via
     session_id: str | None = None
+    proved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,9 @@ class _Try:
     new_hash: str | None
 
 
-def secret_key(effective: Effective) -> str:
-    """Return the secret key in force; provisioning sees to it that there is one."""
-    key = effective.config.server.secret_key
-    return key.get_secret_value() if key else ""
-
-
 def bucket_of(effective: Effective, username: str, address: str) -> Bucket:
     """Return where tries for a user name from an address are counted."""
-    return throttle.bucket(secret_key(effective), users.fold(username), address)
+    return throttle.bucket(effective.secret_key, names.fold(username), address)
 
 
 def sign_in(
@@ -68,19 +63,31 @@ def sign_in(
                 user.recovered_at = None  # there is nobody to look at
             sessions.forget_old(db, effective.config.session)
             token = sessions.start(db, user, who, remember=remember)
-            audit.record(db, "sign-in", who, target=user)
+            audit.record(db, audit.SIGN_IN, who, target=user)
             return token
     raise user
 
 
-def confirm(database: Database, effective: Effective, username: str, password: str, by: Actor) -> str:
+def confirm(
+    database: Database,
+    effective: Effective,
+    username: str,
+    password: str,
+    by: Actor,
+    *,
+    session_id: str | None = None,
+) -> str:
     """Check the current password of somebody who is signed in; return its hash.
+
+    With a session's id it is written there that the password was proved.
 
     Raises WrongPassword, or LoginFailed to wait.
     """
     attempt = _try(database, effective, username, password, by)
     with database.writing() as db:
         outcome = _settle(db, effective, attempt, username, by)
+        if isinstance(outcome, User) and session_id is not None:
+            sessions.prove(db, session_id)
     if isinstance(outcome, LoginFailed) or attempt.password_hash is None:
         raise WrongPassword
     return attempt.new_hash or attempt.password_hash
@@ -108,7 +115,7 @@ def _try(database: Database, effective: Effective, username: str, password: str,
 
 def _find(db: Session, username: str) -> User | None:
     try:
-        return users.find(db, users.clean_username(username))
+        return users.find(db, names.clean_username(username))
     except BadUsername:
         return None
 
@@ -124,9 +131,17 @@ def _settle(db: Session, effective: Effective, attempt: _Try, username: str, by:
     if not user.is_active:
         throttle.clear(db, attempt.bucket)
         return _refuse(db, effective, attempt, username, by, "inactive", user)
+    if _is_expired(effective, user):
+        return _refuse(db, effective, attempt, username, by, "expired", user)
     throttle.clear(db, attempt.bucket)
     _rehash(db, effective, user, attempt, by)
     return user
+
+
+def _is_expired(effective: Effective, user: User) -> bool:
+    """Tell whether a user's initial password has waited too long to be used."""
+    dies_at = users.initial_password_dies_at(effective, user)
+    return dies_at is not None and clock.now() >= dies_at
 
 
 def _refuse(
@@ -134,7 +149,7 @@ def _refuse(
 ) -> LoginFailed:
     name = user.username if user else _unknown(effective, username)
     who = Actor(by.road, None, name, by.address, by.user_agent)
-    audit.record(db, "sign-in", who, outcome=reason, target=user)
+    audit.record(db, audit.SIGN_IN, who, outcome=reason, target=user)
     if throttle.is_locked(db, attempt.bucket):
         audit.record(db, "sign-in.locked", who, outcome="locked", target=user)
     _log_failure(by, reason)
@@ -143,8 +158,8 @@ def _refuse(
 
 def _unknown(effective: Effective, username: str) -> str:
     """Return how a name nobody bears is written down: people type passwords there."""
-    key = tokens.derive_key(secret_key(effective), "authapp/unknown-name/v1")
-    return f"unknown {tokens.keyed_hash(key, users.fold(username))[:16]}"
+    key = tokens.derive_key(effective.secret_key, "authapp/unknown-name/v1")
+    return f"unknown {tokens.keyed_hash(key, names.fold(username))[:16]}"
 
 
 def _rehash(db: Session, effective: Effective, user: User, attempt: _Try, by: Actor) -> None:

@@ -1,18 +1,50 @@
-"""Log lines: for people on a terminal, one JSON object a line for everything else."""
+"""Log lines: for people on a terminal, one JSON object a line for everything else.
+
+structlog takes as long to import as a short command takes to run, and most commands log nothing: it is loaded
+with the first line.
+"""
 
 import logging
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import structlog
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
+Style = Literal["console", "json"] | None
 
 
-def configure(level: str, style: Literal["console", "json"] | None) -> None:
-    """Set up logging to standard error; without a style, console on a terminal and JSON elsewhere."""
+class _Log:
+    """structlog's logger, loaded and set up when somebody logs."""
+
+    def __init__(self) -> None:
+        self.wanted: tuple[str, Style] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        import structlog  # noqa: PLC0415 - see above
+
+        if self.wanted is not None:
+            _set_up(*self.wanted)
+            self.wanted = None
+        return getattr(structlog.get_logger(), name)
+
+
+log = _Log()
+
+
+def configure(level: str, style: Style) -> None:
+    """Say how to log to standard error; without a style, console on a terminal and JSON elsewhere."""
+    log.wanted = level, style
+    if "structlog" in sys.modules:
+        _set_up(level, style)
+        log.wanted = None
+
+
+def _set_up(level: str, style: Style) -> None:
+    import structlog  # noqa: PLC0415 - see above
+
     console = style == "console" if style else sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
+    renderer: Processor = (
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             repr_native_str=True,  # a client's control characters must not reach a terminal
@@ -21,7 +53,7 @@ def configure(level: str, style: Literal["console", "json"] | None) -> None:
         if console
         else structlog.processors.JSONRenderer()
     )
-    shared: list[structlog.typing.Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -12,10 +12,12 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
     TypeDecorator,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -97,20 +99,32 @@ class Workspace(Base):
 class User(Base):
     """A person. The owner's row has no password hash: that one is in the Settings table.
 
-    `username_key` is what names are compared by. `recovered_at` is set when file or environment gave the owner
-    new credentials, until the owner has looked at who else is a superuser.
+    `username_key` is what names are compared by. `initial_password_at` is set while the user has an initial
+    password: when it was made or the user was activated, whichever is later. `recovered_at` is set when file or
+    environment gave the owner new credentials, until the owner has looked at who else is a superuser.
     """
 
     __tablename__ = "users"
+    # One index for each way the list of users is sorted or filtered, so that a page of it costs the same
+    # however many there are.
+    __table_args__ = (
+        Index("ix_users_role", "role", "username_key"),
+        Index("ix_users_is_active", "is_active", "username_key"),
+        Index("ix_users_created_at", "created_at", "id"),
+        Index("ix_users_last_login_at", "last_login_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     username: Mapped[str] = mapped_column(String(256))
     username_key: Mapped[str] = mapped_column(String(1024), unique=True)
+    full_name: Mapped[str] = mapped_column(String(200), default="", server_default="")
     password_hash: Mapped[str | None] = mapped_column(String(512))
-    role: Mapped[str] = mapped_column(String(16), default=Role.USER)
-    is_active: Mapped[bool] = mapped_column(Boolean, default=False)
+    role: Mapped[str] = mapped_column(String(16), default=Role.USER, server_default=Role.USER.value)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    signed_up: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
+    initial_password_at: Mapped[datetime | None]
     recovered_at: Mapped[datetime | None]
 
     @property
@@ -118,17 +132,48 @@ class User(Base):
         """Whether the user may open the admin pages."""
         return self.role == Role.ADMIN
 
+    @property
+    def must_change_password(self) -> bool:
+        """Whether the user has an initial password, which has to be replaced before anything else."""
+        return self.initial_password_at is not None
+
+
+class NamePart(Base):
+    """What a user is found by: the folded user name or full name, from the beginning of a word on."""
+
+    __tablename__ = "name_parts"
+
+    # Compared by code points on both databases: a range of an index is what begins with a text.
+    part: Mapped[str] = mapped_column(
+        String(64).with_variant(String(64, collation="C"), "postgresql"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+
+class KnownName(Base):
+    """A user name that somebody bears or once bore, in the form names are compared by."""
+
+    __tablename__ = "known_names"
+
+    username_key: Mapped[str] = mapped_column(String(1024), primary_key=True)
+    known_since: Mapped[datetime]
+
 
 class SignedIn(Base):
-    """A session: one signed-in browser. The cookie holds the token, the row only its SHA-256."""
+    """A session: one signed-in browser. The cookie holds the token, the row only its SHA-256.
+
+    `proved_at`: when the password was typed last.
+    """
 
     __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_created_at", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    proved_at: Mapped[datetime]
     remember: Mapped[bool] = mapped_column(Boolean, default=False)
     address: Mapped[str] = mapped_column(String(64), default="")
     user_agent: Mapped[str] = mapped_column(String(256), default="")
@@ -150,6 +195,7 @@ class AuditEntry(Base):
     """One thing that happened. Rows are added, never changed; no secret is ever part of one."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_target_id", "target_id", "id"), Index("ix_audit_actor_id", "actor_id", "id"))
 
     # SQLite counts up only what is declared INTEGER.
     id: Mapped[int] = mapped_column(

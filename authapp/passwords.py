@@ -3,14 +3,13 @@
 import functools
 import os
 import re
+import secrets
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import argon2
-import zxcvbn
-from werkzeug.security import check_password_hash
 
 from authapp.errors import WeakPassword
 
@@ -23,7 +22,8 @@ STRONG_ENOUGH = 3  # of 0 to 4: "safely unguessable"
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more.
-_SLOTS = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
+SLOTS = 2 * (os.cpu_count() or 1)
+_SLOTS = threading.BoundedSemaphore(SLOTS)
 _ONE_AT_A_TIME = threading.Lock()
 SHORTEST_TAG = 16  # bytes, RFC 9106 section 4
 LEGACY_PREFIXES = ("scrypt:", "pbkdf2:")
@@ -80,6 +80,9 @@ def _is_strong(password: str, context: tuple[str, ...]) -> bool:
 
 
 def _score(password: str, words: list[str]) -> int:
+    # Its word lists take a while to load, and most commands judge no password.
+    import zxcvbn  # noqa: PLC0415 - see above
+
     return int(zxcvbn.zxcvbn(password, user_inputs=words)["score"])
 
 
@@ -115,6 +118,20 @@ POLICIES = {
 }
 
 
+# A generated password is five-letter groups that can be read aloud, and two digits: `Zubor-Takim-Lenot-Rafim-47`.
+# Letters and digits that look alike or are easily misheard are left out. That is 4 x 16.6 + 6 = 72 bits.
+CONSONANTS = "bdfghjkmnprstvzl"
+VOWELS = "aeiou"
+DIGITS = "23456789"
+GROUPS = 4
+
+
+def generate() -> str:
+    """Return a random password that can be read aloud; it has a letter, capital, digit and symbol."""
+    groups = ["".join(map(secrets.choice, (CONSONANTS, VOWELS) * 2 + (CONSONANTS,))) for _ in range(GROUPS)]
+    return "-".join([group.capitalize() for group in groups] + ["".join(secrets.choice(DIGITS) for _ in range(2))])
+
+
 def hash_password(password: str) -> str:
     """Return an argon2id string; takes about 40 ms and 19 MiB."""
     with _SLOTS:
@@ -144,6 +161,9 @@ def _matches(password_hash: str, password: str) -> bool | None:
     try:
         with _SLOTS:
             if password_hash.startswith(LEGACY_PREFIXES):
+                # Only who moved in has such hashes, and importing this takes longer than verifying one.
+                from werkzeug.security import check_password_hash  # noqa: PLC0415 - see above
+
                 return check_password_hash(password_hash, password) if LEGACY.fullmatch(password_hash) else None
             return HASHER.verify(password_hash, password.encode("utf-8", "surrogatepass"))
     except argon2.exceptions.VerifyMismatchError:

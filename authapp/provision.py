@@ -1,17 +1,18 @@
 """Bring the database into line with the effective config: nothing, or all of it, in one transaction."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, logins, passwords, sessions, settings, throttle, tokens, users
+from authapp import audit, clock, logins, names, passwords, sessions, settings, throttle, tokens, users
 from authapp.audit import Actor
-from authapp.config.live import NotNow, Reading
+from authapp.config.live import Adopt, NotNow, Reading
 from authapp.config.options import PASSWORD_KEYS, SECRET_KEY, USERNAME
 from authapp.config.overlay import Effective, GivenCredentials
-from authapp.database import Database
-from authapp.errors import BadUsername, ConfigError, Problem
+from authapp.database import Database, DatabaseError, require_schema
+from authapp.errors import BadUsername, ConfigError, Problem, SchemaOutdated
 from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace, new_id
 from authapp.settings import Credentials, Installation
 
@@ -58,13 +59,35 @@ def _ensure_owner_row(db: Session, installation: Installation) -> Installation:
     if credentials is None or _owner_row_stands(db, installation):
         return installation
     owner = users.find(db, credentials.username) or users.add(
-        db, credentials.username, None, active=True, superuser=True, user_id=installation.owner_id
+        db, credentials.username, None, user_id=installation.owner_id, is_active=True, role=Role.ADMIN
     )
     owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
     installation = replace(installation, owner_id=owner.id)
     settings.store_installation(db, installation)
     audit.record(db, "owner.restored", AUTHAPP, target=owner)
     return installation
+
+
+def load_rows(database: Database) -> dict[str, Any]:
+    """Return the rows of the Settings table; raises NotNow when the database or its schema cannot be used."""
+    try:
+        require_schema(database)
+        with database.reading() as db:
+            return settings.load_all(db)
+    except (DatabaseError, SchemaOutdated) as error:
+        raise NotNow from error
+
+
+def adopter(database: Database) -> Adopt:
+    """Return what LiveConfig calls with each file it read."""
+
+    def adopt_or_wait(reading: Reading) -> None:
+        try:
+            adopt(database, reading)
+        except DatabaseError as error:
+            raise NotNow from error
+
+    return adopt_or_wait
 
 
 # -- adopting credentials -------------------------------------------------------------------------------------
@@ -115,7 +138,7 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     known = _known_hash(given, stored)
     if not username or not (known or given.password):
         return None
-    after = Credentials(users.clean_username(username), known or passwords.hash_password(given.password or ""))
+    after = Credentials(names.clean_username(username), known or passwords.hash_password(given.password or ""))
     return None if after == stored else _Plan(stored, after)
 
 
@@ -129,7 +152,7 @@ def check(effective: Effective, given: GivenCredentials, stored: Credentials | N
     problems = []
     if given.username is not None:
         try:
-            users.clean_username(given.username)
+            names.clean_username(given.username)
         except BadUsername as error:
             problems.append(Problem(USERNAME, str(error), effective.place_of.get(USERNAME), closes=True))
     username = given.username or (stored.username if stored else "")
@@ -193,20 +216,36 @@ def _make_owner(db: Session, installation: Installation, username: str, by: Acto
     """Return the user who is the owner from now on, under this name.
 
     A rename keeps the owner's row. If somebody else bears the name, that user becomes the owner, and the
-    former owner stays a superuser, without a password until one is set.
+    former owner stays a superuser, without a password until one is set. But whoever made themselves by signing
+    up is put aside: a stranger must not become the owner by guessing the name.
     """
     owner = db.get(User, installation.owner_id) if installation.owner_id else None
     bearer = users.find(db, username)
-    if bearer is not None and bearer is not owner:
+    if bearer is not None and bearer is not owner and bearer.signed_up:
+        _put_aside(db, bearer, by)
+    elif bearer is not None and bearer is not owner:
         if owner is not None:
             sessions.end_all(db, owner.id)
             audit.record(db, "owner.replaced", by, target=owner)
         owner = bearer
     if owner is None:
-        owner = users.add(db, username, None, active=True, superuser=True, user_id=installation.owner_id)
-    owner.username, owner.username_key = username, users.fold(username)
+        owner = users.add(db, username, None, user_id=installation.owner_id, is_active=True, role=Role.ADMIN)
+    users.call(db, owner, username)
     owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
+    owner.initial_password_at = None
     return owner
+
+
+def _put_aside(db: Session, stranger: User, by: Actor) -> None:
+    """Rename and deactivate a user who made themselves under a name that the owner takes."""
+    number = 1
+    while users.find(db, aside := f"{stranger.username[:200]} (signed up {number})"):
+        number += 1
+    before = stranger.username
+    users.call(db, stranger, aside)
+    stranger.is_active = False
+    sessions.end_all(db, stranger.id)
+    audit.record(db, "user.put-aside", by, target=stranger, before=before)
 
 
 def _complete_setup(db: Session, installation: Installation, owner: User) -> None:
@@ -246,7 +285,7 @@ def _lift_lock(database: Database, effective: Effective) -> None:
 
 def _remember_secret_key(database: Database, effective: Effective) -> None:
     """End every session when the secret key is another one than last time."""
-    fingerprint = tokens.fingerprint(logins.secret_key(effective))
+    fingerprint = tokens.fingerprint(effective.secret_key)
     with database.reading() as db:
         installation = settings.installation(db)
     if installation is None or installation.secret_key_fingerprint == fingerprint:

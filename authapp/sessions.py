@@ -1,16 +1,22 @@
 """Signed-in browsers: a random token in the cookie, its SHA-256 in a row."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, delete, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from authapp import clock, tokens
+from authapp import audit, clock, permissions, settings, tokens
 from authapp.audit import Actor
 from authapp.config.options import SessionOptions
+from authapp.database import Database
+from authapp.errors import NotAllowed, SessionNotFound
 from authapp.models import SignedIn, User
 
 SEEN_INTERVAL = timedelta(minutes=1)  # how exact last-seen is; every write costs a commit
+PROOF_LIFETIME = timedelta(minutes=15)  # how long after typing the password sensitive changes need no new proof
+
+Cursor = tuple[datetime, str]  # the row a list goes on after: its beginning, its id
 
 
 def start(db: Session, user: User, by: Actor, *, remember: bool = False) -> str:
@@ -23,6 +29,7 @@ def start(db: Session, user: User, by: Actor, *, remember: bool = False) -> str:
             user_id=user.id,
             created_at=now,
             last_seen_at=now,
+            proved_at=now,
             remember=remember,
             address=by.address[:64],
             user_agent=by.user_agent[:256],
@@ -75,18 +82,117 @@ def end(db: Session, token: str) -> User | None:
     return user
 
 
-def end_all(db: Session, user_id: str, *, keep: str | None = None) -> None:
-    """End a user's sessions, except the one whose id is `keep`."""
+def end_all(db: Session, user_id: str, *, keep: str | None = None) -> int:
+    """End a user's sessions, except the one whose id is `keep`; return how many that were."""
     doomed = delete(SignedIn).where(SignedIn.user_id == user_id)
-    db.execute(doomed.where(SignedIn.id != keep) if keep else doomed)
+    ended = db.scalars((doomed.where(SignedIn.id != keep) if keep else doomed).returning(SignedIn.id)).all()
+    return len(ended)
 
 
-def end_everybodys(db: Session) -> None:
-    """End every session there is."""
-    db.execute(delete(SignedIn))
+def end_everybodys(db: Session) -> int:
+    """End every session there is; return how many that were."""
+    return len(db.scalars(delete(SignedIn).returning(SignedIn.id)).all())
 
 
 def forget_old(db: Session, options: SessionOptions) -> None:
     """Delete the rows of sessions that are over for good."""
     longest = max(options.lifetime, options.remember_lifetime)
     db.execute(delete(SignedIn).where(SignedIn.created_at < clock.now() - longest))
+
+
+# -- proof of the password ------------------------------------------------------------------------------------
+
+
+def has_proof(proved_at: datetime) -> bool:
+    """Tell whether the password was typed recently enough for a sensitive change."""
+    return clock.now() - proved_at < PROOF_LIFETIME
+
+
+def prove(db: Session, session_id: str) -> None:
+    """Write that the password was typed again in a session."""
+    if session := db.get(SignedIn, session_id):
+        session.proved_at = clock.now()
+
+
+# -- lists of sessions, and ending them from elsewhere --------------------------------------------------------
+
+
+def _alive(options: SessionOptions, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a session is not over: `is_over` in the database's words."""
+    remembered = and_(SignedIn.remember, SignedIn.created_at > now - options.remember_lifetime)
+    others = and_(
+        ~SignedIn.remember,
+        SignedIn.created_at > now - options.lifetime,
+        SignedIn.last_seen_at > now - options.idle_timeout,
+    )
+    return and_(User.is_active, or_(remembered, others))
+
+
+def all_of(db: Session, options: SessionOptions, user_id: str) -> Sequence[SignedIn]:
+    """Return a user's sessions that are not over, the newest first."""
+    wanted = select(SignedIn).join(User, User.id == SignedIn.user_id).where(SignedIn.user_id == user_id)
+    return db.scalars(
+        wanted.where(_alive(options, clock.now())).order_by(SignedIn.created_at.desc(), SignedIn.id.desc())
+    ).all()
+
+
+def everybodys(
+    db: Session, options: SessionOptions, *, after: Cursor | None = None, limit: int = 50
+) -> list[tuple[SignedIn, User]]:
+    """Return sessions that are not over, each with its user, the newest first."""
+    wanted = select(SignedIn, User).join(User, User.id == SignedIn.user_id).where(_alive(options, clock.now()))
+    if after is not None:
+        last = tuple_(literal(after[0], SignedIn.created_at.type), after[1])
+        wanted = wanted.where(tuple_(SignedIn.created_at, SignedIn.id) < last)
+    rows = db.execute(wanted.order_by(SignedIn.created_at.desc(), SignedIn.id.desc()).limit(limit)).all()
+    return [(session, user) for session, user in rows]
+
+
+def began(db: Session, session_id: str | None) -> datetime | None:
+    """Return when a session began."""
+    return db.scalar(select(SignedIn.created_at).where(SignedIn.id == session_id))
+
+
+def revoke(database: Database, session_id: str, by: Actor) -> User:
+    """End one session, one's own or as a superuser anybody's; return whose it was.
+
+    Raises SessionNotFound, also for a session that is none of one's business.
+    """
+    with database.writing() as db:
+        settings.hold(db)
+        session = db.get(SignedIn, session_id)
+        if session is None:
+            raise SessionNotFound
+        try:
+            permissions.require(db, by, _permission_to_end(by, session.user_id))
+        except NotAllowed:
+            raise SessionNotFound from None
+        user = db.get_one(User, session.user_id)
+        db.delete(session)
+        audit.record(db, "session.ended", by, target=user, device=session.user_agent, from_address=session.address)
+    return user
+
+
+def revoke_all(database: Database, user_id: str, by: Actor, *, keep: str | None = None) -> int:
+    """End a user's sessions, except the one whose id is `keep`; return how many that were. Raises NotAllowed."""
+    with database.writing() as db:
+        settings.hold(db)
+        permissions.require(db, by, _permission_to_end(by, user_id))
+        ended = end_all(db, user_id, keep=keep)
+        if ended:
+            audit.record(db, "session.all-ended", by, target=db.get(User, user_id), sessions=ended)
+    return ended
+
+
+def revoke_everybodys(database: Database, by: Actor) -> int:
+    """End every session there is; return how many that were. Raises NotAllowed."""
+    with database.writing() as db:
+        settings.hold(db)
+        permissions.require(db, by, permissions.END_SESSIONS)
+        ended = end_everybodys(db)
+        audit.record(db, "session.everybodys-ended", by, sessions=ended)
+    return ended
+
+
+def _permission_to_end(by: Actor, user_id: str) -> permissions.Permission:
+    return permissions.OWN_ACCOUNT if by.user_id == user_id else permissions.END_SESSIONS

@@ -6,6 +6,7 @@ field for the user name.
 """
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,11 +40,19 @@ def network_of(address: str) -> str:
     return str(ip)
 
 
+def account_of(secret_key: str, username_key: str) -> str:
+    """Return what a folded user name is called in the rows."""
+    return tokens.keyed_hash(_key(secret_key), username_key)
+
+
 def bucket(secret_key: str, username_key: str, address: str) -> Bucket:
     """Return the bucket of a folded user name and an address."""
-    key = tokens.derive_key(secret_key, "authapp/throttle/v1")
-    account = tokens.keyed_hash(key, username_key)
-    return Bucket(tokens.keyed_hash(key, f"{account} {network_of(address)}"), account)
+    account = account_of(secret_key, username_key)
+    return Bucket(tokens.keyed_hash(_key(secret_key), f"{account} {network_of(address)}"), account)
+
+
+def _key(secret_key: str) -> bytes:
+    return tokens.derive_key(secret_key, "authapp/throttle/v1")
 
 
 def take(db: Session, options: Throttle, where: Bucket) -> timedelta | None:
@@ -84,6 +93,12 @@ def is_locked(db: Session, where: Bucket) -> bool:
     """Tell whether the try just counted was the last one."""
     row = db.get(Tries, where.key)
     return row is not None and row.locked_until is not None
+
+
+def locked(db: Session, accounts: Iterable[str]) -> set[str]:
+    """Return which of these accounts have to wait now, from one network at least."""
+    waiting = select(Tries.account).where(Tries.account.in_(tuple(accounts)), Tries.locked_until > clock.now())
+    return set(db.scalars(waiting))
 
 
 def clear(db: Session, where: Bucket) -> None:

@@ -1,61 +1,41 @@
-"""People: their names, who is active, who is a superuser. The last superuser cannot be lost."""
+"""People: who is active, who is a superuser, who is called what. The last superuser cannot be lost."""
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, passwords, sessions, settings
+from authapp import audit, clock, names, passwords, permissions, sessions, settings
 from authapp.audit import Actor
+from authapp.config.options import USERNAME
 from authapp.config.overlay import Effective
 from authapp.database import Database
 from authapp.errors import (
-    BadUsername,
     LastSuperuser,
     NotAllowed,
     Pinned,
+    SamePassword,
+    Unconfirmed,
     UsernameTaken,
     UserNotFound,
     WrongPassword,
 )
-from authapp.models import Role, User, new_id
+from authapp.models import KnownName, NamePart, Role, User, new_id
 from authapp.passwords import Policy
 from authapp.settings import Credentials
 
-LONGEST_NAME = 256
-
-# -- names ----------------------------------------------------------------------------------------------------
-
-
-def clean_username(text: str) -> str:
-    """Return a user name in the form it is stored (NFKC); raises BadUsername with the rule it breaks."""
-    name = unicodedata.normalize("NFKC", text)
-    if not name:
-        raise BadUsername("A user name must not be empty.")
-    if len(name) > LONGEST_NAME:
-        raise BadUsername(f"A user name has at most {LONGEST_NAME} characters.")
-    if name != name.strip():
-        raise BadUsername("A user name must not begin or end with a space.")
-    if ":" in name:
-        raise BadUsername("A user name must not contain a colon (:).")
-    if any(unicodedata.category(character)[0] == "C" for character in name):
-        raise BadUsername("A user name must not contain invisible or control characters.")
-    return name
-
-
-def fold(username: str) -> str:
-    """Return what user names are compared by: `Zoë`, `ZOË` and their decomposed forms are one name."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
-
+OWNERS_OWN = "Only the owner, the command line and the config file change the owner's name and password."
 
 # -- looking up -----------------------------------------------------------------------------------------------
 
 
 def find(db: Session, username: str) -> User | None:
     """Return the user who bears a name, however it is written."""
-    return db.scalar(select(User).where(User.username_key == fold(username)))
+    return db.scalar(select(User).where(User.username_key == names.fold(username)))
 
 
 def get(db: Session, user_id: str) -> User:
@@ -63,11 +43,6 @@ def get(db: Session, user_id: str) -> User:
     if user := db.get(User, user_id):
         return user
     raise UserNotFound
-
-
-def everybody(db: Session) -> Sequence[User]:
-    """Return all users, by name."""
-    return db.scalars(select(User).order_by(User.username_key)).all()
 
 
 def other_superusers(db: Session, user_id: str) -> Sequence[User]:
@@ -142,15 +117,17 @@ def set_password(
     keep: str | None = None,
     instead_of: str | None = None,
 ) -> None:
-    """Give a user a new password and end all sessions but `keep`.
+    """Give a user a password of their own choice and end all sessions but `keep`.
 
-    `instead_of` is the hash the current password was checked against. Raises WeakPassword, Pinned, and
-    WrongPassword when somebody else was faster, such as the config file.
+    `instead_of` is the hash the current password was checked against. Raises WeakPassword, SamePassword, Pinned,
+    and WrongPassword when somebody else was faster, such as the config file.
     """
     with database.reading() as db:
         username = get(db, user_id).username
         require_own_password_free(db, effective, user_id)
     password_hash = new_hash(effective, username, password)
+    if instead_of is not None and passwords.verify(instead_of, password):
+        raise SamePassword
     with database.writing() as db:
         settings.hold(db)
         user = get(db, user_id)
@@ -158,107 +135,201 @@ def set_password(
         if instead_of is not None and password_hash_of(db, user) != instead_of:
             raise WrongPassword
         store_hash(db, user, password_hash, by)
+        user.initial_password_at = None
         sessions.end_all(db, user.id, keep=keep)
+        if keep is not None:
+            sessions.prove(db, keep)
         audit.record(db, "user.password-changed", by, target=user)
 
 
-# -- creating and changing ------------------------------------------------------------------------------------
+def initial_password_dies_at(effective: Effective, user: User) -> datetime | None:
+    """Return when a user's initial password stops working, or None where there is none that could be used."""
+    made = user.initial_password_at if user.is_active else None
+    return made + effective.config.password.initial_lifetime if made else None
 
 
-def create(
-    database: Database,
-    effective: Effective,
-    username: str,
-    password: str,
-    by: Actor,
-    *,
-    active: bool | None = None,
-    superuser: bool = False,
-) -> User:
-    """Create a user; `active` is `auth.new-user-is-active` unless it is given.
-
-    Raises BadUsername, UsernameTaken, WeakPassword, NotAllowed.
-    """
-    name = clean_username(username)
-    with database.reading() as db:
-        require_superuser(db, by)
-        if find(db, name):
-            raise UsernameTaken  # before the slow hash
-    password_hash = new_hash(effective, name, password)
-    is_active = effective.config.auth.new_user_is_active if active is None else active
-    with database.writing() as db:
-        settings.hold(db)
-        require_superuser(db, by)
-        user = add(db, name, password_hash, active=is_active, superuser=superuser)
-        audit.record(db, "user.created", by, target=user, active=is_active, superuser=superuser)
-    return user
+# -- rows -----------------------------------------------------------------------------------------------------
 
 
 def add(
-    db: Session,
-    username: str,
-    password_hash: str | None,
-    *,
-    active: bool,
-    superuser: bool,
-    user_id: str | None = None,
+    db: Session, username: str, password_hash: str | None, *, user_id: str | None = None, **columns: Any
 ) -> User:
-    """Add a user's row to the transaction at hand, with a new id unless one is given; raises UsernameTaken."""
+    """Add a user's row to the transaction at hand, with a new id unless one is given; raises UsernameTaken.
+
+    `columns` are further columns of the row, such as `role` and `is_active`.
+    """
     user = User(
         id=user_id or new_id(),
         username=username,
-        username_key=fold(username),
+        username_key=names.fold(username),
         password_hash=password_hash,
-        role=Role.ADMIN if superuser else Role.USER,
-        is_active=active,
         created_at=clock.now(),
+        **{"full_name": "", **columns},
     )
     try:
         with db.begin_nested():
             db.add(user)
     except IntegrityError:
         raise UsernameTaken from None
+    _make_findable(db, user)
     return user
 
 
-def require_superuser(db: Session, by: Actor) -> None:
-    """Raise NotAllowed unless whoever acts still is an active superuser; roads without a user are the host's."""
-    if by.user_id is None:
-        return
-    user = db.get(User, by.user_id, populate_existing=True)
-    if user is None or not user.is_active or not user.is_superuser:
-        raise NotAllowed("Only a superuser may do this.")
+def call(db: Session, user: User, username: str) -> None:
+    """Give a user another user name, in the transaction at hand; raises UsernameTaken."""
+    bearer = find(db, username)
+    if bearer is not None and bearer is not user:
+        raise UsernameTaken
+    user.username, user.username_key = username, names.fold(username)
+    _make_findable(db, user)
+
+
+def _make_findable(db: Session, user: User) -> None:
+    """Write down what a user is found by, and that somebody bears this name: it is never a stranger's again."""
+    db.execute(delete(NamePart).where(NamePart.user_id == user.id))
+    db.add_all(NamePart(part=part, user_id=user.id) for part in names.parts(user.username, user.full_name))
+    if db.get(KnownName, user.username_key) is None:
+        db.add(KnownName(username_key=user.username_key, known_since=clock.now()))
+
+
+# -- changes --------------------------------------------------------------------------------------------------
+
+Change = Callable[[Session, User, Actor], None]
+
+
+def change(
+    database: Database, user_ids: Sequence[str], what: Change, permission: permissions.Permission, by: Actor
+) -> list[User]:
+    """Change users in one transaction: all of them, or after a refusal none. Returns them."""
+    with database.writing() as db:
+        settings.hold(db)
+        permissions.require(db, by, permission)
+        changed = [get(db, user_id) for user_id in dict.fromkeys(user_ids)]
+        for user in changed:
+            what(db, user, by)
+    return changed
 
 
 def set_active(database: Database, user_id: str, by: Actor, *, active: bool) -> User:
     """Activate or deactivate a user; deactivating ends the sessions. Raises LastSuperuser."""
-    with database.writing() as db:
-        settings.hold(db)
-        require_superuser(db, by)
-        user = get(db, user_id)
-        if user.is_active == active:
-            return user
-        if not active:
-            _require_expendable(db, user, "deactivated")
-            sessions.end_all(db, user.id)
-        user.is_active = active
-        audit.record(db, "user.activated" if active else "user.deactivated", by, target=user)
-    return user
+    return set_all_active(database, [user_id], by, active=active)[0]
 
 
-def set_superuser(database: Database, user_id: str, by: Actor, *, superuser: bool) -> User:
-    """Make a user a superuser, or take that back. Raises LastSuperuser."""
-    with database.writing() as db:
-        settings.hold(db)
-        require_superuser(db, by)
-        user = get(db, user_id)
-        if user.is_superuser == superuser:
-            return user
-        if not superuser:
-            _require_expendable(db, user, "demoted")
-        user.role = Role.ADMIN if superuser else Role.USER
-        audit.record(db, "user.promoted" if superuser else "user.demoted", by, target=user)
-    return user
+def set_all_active(database: Database, user_ids: Sequence[str], by: Actor, *, active: bool) -> list[User]:
+    """Activate or deactivate several users, all or none. Raises LastSuperuser."""
+    return change(database, user_ids, _activate if active else _deactivate, permissions.ACTIVATE, by)
+
+
+def set_superuser(database: Database, user_id: str, by: Actor, *, superuser: bool, sure: bool = True) -> User:
+    """Make a user a superuser, or take that back. Raises LastSuperuser.
+
+    Unless they are `sure`, somebody who takes it from themselves is asked again: raises Unconfirmed.
+    """
+    what = _promote if superuser else partial(_demote, sure=sure)
+    return change(database, [user_id], what, permissions.SET_ROLE, by)[0]
+
+
+def delete_all(database: Database, user_ids: Sequence[str], by: Actor) -> list[User]:
+    """Delete users, all or none; their sessions end. Raises LastSuperuser, and NotAllowed for oneself."""
+    return change(database, user_ids, _delete, permissions.DELETE, by)
+
+
+def edit(
+    database: Database,
+    effective: Effective,
+    user_id: str,
+    by: Actor,
+    *,
+    username: str | None = None,
+    full_name: str | None = None,
+) -> User:
+    """Change a user's names; what is None stays. One's own full name may be changed by everybody.
+
+    Raises BadUsername, BadFullName, UsernameTaken, NotAllowed, and Pinned for the name of an owner whom file or
+    environment name.
+    """
+    new_name = None if username is None else names.clean_username(username)
+    new_full_name = None if full_name is None else names.clean_full_name(full_name)
+    own = by.user_id == user_id and new_name is None
+
+    def write(db: Session, user: User, by: Actor) -> None:
+        before = user.username
+        if new_full_name is not None:
+            user.full_name = new_full_name
+        if new_name is not None and new_name != user.username:
+            _require_name_free(db, effective, user, by)
+            call(db, user, new_name)
+            _rename_credentials(db, user, by)
+        else:
+            _make_findable(db, user)
+        audit.record(db, "user.edited", by, target=user, before=before)
+
+    return change(database, [user_id], write, permissions.OWN_ACCOUNT if own else permissions.EDIT, by)[0]
+
+
+def _require_name_free(db: Session, effective: Effective, user: User, by: Actor) -> None:
+    if not is_owner(db, user.id):
+        return
+    require_owner_or_host(db, user, by)
+    if effective.pinned(USERNAME):
+        raise Pinned(USERNAME, effective.place_of.get(USERNAME))
+
+
+def require_owner_or_host(db: Session, user: User, by: Actor) -> None:
+    """Raise NotAllowed when a superuser is after the owner's name or password."""
+    if is_owner(db, user.id) and by.user_id not in (None, user.id):
+        raise NotAllowed(OWNERS_OWN)
+
+
+def _rename_credentials(db: Session, user: User, by: Actor) -> None:
+    stored = settings.credentials(db)
+    if stored is not None and is_owner(db, user.id):
+        settings.store_credentials(db, Credentials(user.username, stored.password_hash), by=by.user_id)
+
+
+def _activate(db: Session, user: User, by: Actor) -> None:
+    if user.is_active:
+        return
+    user.is_active = True
+    if user.must_change_password:
+        user.initial_password_at = clock.now()  # nobody could use it before
+    audit.record(db, "user.activated", by, target=user)
+
+
+def _deactivate(db: Session, user: User, by: Actor) -> None:
+    if not user.is_active:
+        return
+    _require_expendable(db, user, "deactivated")
+    sessions.end_all(db, user.id)
+    user.is_active = False
+    audit.record(db, "user.deactivated", by, target=user)
+
+
+def _promote(db: Session, user: User, by: Actor) -> None:
+    if user.is_superuser:
+        return
+    user.role = Role.ADMIN
+    audit.record(db, "user.promoted", by, target=user)
+
+
+def _demote(db: Session, user: User, by: Actor, *, sure: bool) -> None:
+    if not user.is_superuser:
+        return
+    _require_expendable(db, user, "demoted")
+    if by.user_id == user.id and not sure:
+        raise Unconfirmed("Take away your own superuser role? Only another superuser can give it back.")
+    user.role = Role.USER
+    audit.record(db, "user.demoted", by, target=user)
+
+
+def _delete(db: Session, user: User, by: Actor) -> None:
+    if by.user_id == user.id:
+        raise NotAllowed("You cannot delete yourself; another superuser can.")
+    _require_expendable(db, user, "deleted")
+    ended = sessions.end_all(db, user.id)
+    audit.record(db, "user.deleted", by, target=user, sessions=ended)
+    db.delete(user)
+    db.flush()
 
 
 def _require_expendable(db: Session, user: User, what: str) -> None:

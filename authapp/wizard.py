@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, paths, provision, sessions, settings, tokens, users
+from authapp import audit, clock, names, paths, provision, sessions, settings, tokens, users
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
 from authapp.config.overlay import GivenCredentials
@@ -126,7 +126,7 @@ def finish(
         owner = provision.found(db, installation, credentials, by)
         who = Actor(by.road, owner.id, owner.username, by.address, by.user_agent)
         owner.last_login_at = clock.now()
-        audit.record(db, "setup.completed", who, target=owner)
+        audit.record(db, audit.SET_UP, who, target=owner)
         return sessions.start(db, owner, who)
 
 
@@ -137,7 +137,7 @@ def _require_token(database: Database, snapshot: Snapshot, token: str | None) ->
 
 
 def _credentials(snapshot: Snapshot, given: GivenCredentials, username: str, password: str) -> Credentials:
-    name = users.clean_username(given.username if given.username is not None else username)
+    name = names.clean_username(given.username if given.username is not None else username)
     if given.password_hash is not None:
         return Credentials(name, given.password_hash)
     chosen = given.password if given.password is not None else password
@@ -178,5 +178,5 @@ def found_by_command(database: Database, snapshot: Snapshot, username: str, pass
         if users.find(db, credentials.username):
             raise UsernameTaken
         owner = provision.found(db, installation, credentials, by)
-        audit.record(db, "setup.completed", by, target=owner)
+        audit.record(db, audit.SET_UP, by, target=owner)
     return True

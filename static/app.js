@@ -67,13 +67,61 @@ function liveRules(list) {
 }
 
 function localTimes() {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   for (const element of document.querySelectorAll("time[datetime]")) {
+    const format = "day" in element.dataset ? day : moment;
     element.title = element.textContent;
     element.textContent = format.format(new Date(element.dateTime));
   }
 }
 
+// What is copied is read from the page, so that it is copied as it is shown.
+function copyButtons() {
+  if (!navigator.clipboard) return; // only pages with https or a loopback address may copy
+  const copy = async (button, text) => {
+    await navigator.clipboard.writeText(text);
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
+  };
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(button, document.getElementById(button.dataset.copy).textContent));
+  }
+  for (const button of document.querySelectorAll("[data-copy-all]")) {
+    const rows = document.getElementById(button.dataset.copyAll).tBodies[0].rows;
+    const lines = () => [...rows].map((row) => `${row.querySelector(".name").textContent}\t${row.querySelector(".password").textContent}`);
+    button.addEventListener("click", () => copy(button, `${lines().join("\n")}\n`));
+  }
+}
+
+function printButtons() {
+  for (const element of document.querySelectorAll(".only-with-script")) element.hidden = false;
+  for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => window.print());
+}
+
+function chooseAll() {
+  for (const all of document.querySelectorAll("[data-choose-all]")) {
+    const name = all.dataset.chooseAll;
+    const boxes = [...document.querySelectorAll(`input[type=checkbox][name=${name}]`)];
+    const said = document.querySelector(`[data-chosen=${name}]`);
+    const count = () => {
+      const chosen = boxes.filter((box) => box.checked).length;
+      all.checked = chosen > 0 && chosen === boxes.length;
+      all.indeterminate = chosen > 0 && chosen < boxes.length;
+      if (said) said.textContent = chosen === 0 ? "With those chosen:" : `With the ${chosen} chosen:`;
+    };
+    all.hidden = false;
+    all.addEventListener("change", () => { for (const box of boxes) box.checked = all.checked; count(); });
+    for (const box of boxes) box.addEventListener("change", count);
+    count();
+  }
+}
+
 showButtons();
+copyButtons();
+printButtons();
+chooseAll();
 document.querySelectorAll("[data-rules-for]").forEach(liveRules);
 localTimes();

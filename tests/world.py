@@ -22,13 +22,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from authapp import passwords, provision, settings, users, wizard
+from authapp import invitations, passwords, provision, settings, users, wizard
 from authapp.audit import Actor
 from authapp.config.examine import Start, examine
 from authapp.config.live import Snapshot
 from authapp.database import Database, upgrade
 from authapp.factory import create_app
-from authapp.models import AuditEntry, Base, SignedIn, User
+from authapp.invitations import NewUser
+from authapp.models import AuditEntry, Base, Role, SignedIn, User
 from authapp.paths import Locations, locate
 from authapp.web.state import App
 
@@ -146,9 +147,8 @@ class World:
 
     def add(self, username: str, *, active: bool = True, superuser: bool = False, password: str = PASSWORD) -> User:
         """Add a user."""
-        return users.create(
-            self.database, self.snapshot.effective, username, password, SHELL, active=active, superuser=superuser
-        )
+        wanted = NewUser(username, password=password, role=Role.ADMIN if superuser else Role.USER, active=active)
+        return invitations.invite(self.database, self.snapshot.effective, [wanted], SHELL)[0].user
 
     def add_cast(self) -> None:
         """Set up, and add Bob, Charlie and Dora."""

@@ -194,7 +194,7 @@ class LiveConfig:
         """Swap in a good file laid over these settings."""
         effective, _ = lay(rows, good.document)
         found = tuple(warnings(effective, self.locations.config_file))
-        self._report(found, self._snapshot.warnings, log.warning)
+        self._report("warning", found, self._snapshot.warnings)
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
         for key in set(needs_restart) - set(self._snapshot.needs_restart):
             log_unless_quiet = log.debug if self._quiet else log.warning
@@ -204,15 +204,15 @@ class LiveConfig:
 
     def _refuse(self, examined: Examined, problems: tuple[Problem, ...]) -> None:
         """Keep the last good config; without one, start closed."""
-        self._report(problems, self._snapshot.problems, log.error)
+        self._report("error", problems, self._snapshot.problems)
         if self._good is None:
             frozen = self._start.freeze(examined.effective)
             self._snapshot = Snapshot(frozen, examined.given, problems, closed=True)
         else:
             self._snapshot = replace(self._snapshot, problems=problems)
 
-    def _report(self, found: tuple[Problem, ...], before: tuple[Problem, ...], say: Callable[[str], None]) -> None:
+    def _report(self, level: str, found: tuple[Problem, ...], before: tuple[Problem, ...]) -> None:
         known = set(before)
         for problem in found:
             if problem not in known and not self._quiet:
-                say(str(problem))
+                getattr(log, level)(str(problem))

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
@@ -85,6 +86,9 @@ class Auth(Section):
     new_user_is_active: bool = _option(
         default=False, help_text="May newly created users sign in at once?", settable=True
     )
+    sign_up: bool = _option(
+        default=False, help_text="A public page where strangers may make themselves a user.", settable=True
+    )
 
 
 class SessionOptions(Section):
@@ -106,6 +110,9 @@ class PasswordOptions(Section):
         "standard",
         "standard: 12 characters, lower and upper case, a symbol; kestra: 8, lower, upper, digit; nist: 15.",
         settable=True,
+    )
+    initial_lifetime: Duration = _option(
+        timedelta(hours=72), "How long an initial password works that nobody has used.", settable=True
     )
 
 
@@ -172,7 +179,7 @@ class Config(Section):
     log: Log = Log()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Option:
     """What is known of one option."""
 
@@ -183,7 +190,12 @@ class Option:
     settable: bool
     restart: bool
     many: bool
-    adapter: TypeAdapter[Any]
+    annotation: Any
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What converts values; made when the first one comes, because most options keep their default."""
+        return TypeAdapter(self.annotation, config=ConfigDict(hide_input_in_errors=True))
 
     def convert(self, value: object) -> Any:
         """Return the typed value of a text (or of a JSON value); raises ValueError in plain words."""
@@ -250,7 +262,7 @@ def _from_field(key: str, field: FieldInfo) -> Option:
         help=field.description or "",
         default=field.default,
         many=isinstance(field.default, tuple),
-        adapter=TypeAdapter(annotation, config=ConfigDict(hide_input_in_errors=True)),
+        annotation=annotation,
         **extra,
     )
 

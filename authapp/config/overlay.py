@@ -74,6 +74,12 @@ class Effective:
         return self.source_of.get(key) in PINNING
 
     @property
+    def secret_key(self) -> str:
+        """The secret key in force; provisioning sees to it that there is one."""
+        key = self.config.server.secret_key
+        return key.get_secret_value() if key else ""
+
+    @property
     def pinned_password(self) -> str | None:
         """The key that pins the owner's password, or None."""
         return next((key for key in PASSWORD_KEYS if self.pinned(key)), None)

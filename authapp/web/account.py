@@ -3,12 +3,20 @@
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from authapp import logins, users
-from authapp.errors import LoginFailed, Pinned, WeakPassword, WrongPassword
+from authapp import audit, logins, sessions, users
+from authapp.errors import (
+    BadFullName,
+    LoginFailed,
+    Pinned,
+    SamePassword,
+    SessionNotFound,
+    WeakPassword,
+    WrongPassword,
+)
 from authapp.web.errors import retry_after, status_of
-from authapp.web.forms import NewPasswordForm, text
-from authapp.web.identity import WELCOME, who
-from authapp.web.security import access
+from authapp.web.forms import FullNameForm, NewPasswordForm, text
+from authapp.web.identity import WELCOME, who, whoever
+from authapp.web.security import access, safe_return_url
 from authapp.web.state import database, effective, the_app, visitor
 
 bp = Blueprint("account", __name__)
@@ -17,9 +25,13 @@ bp = Blueprint("account", __name__)
 @bp.get("/")
 @access("user")
 def home() -> str:
-    """Say who is signed in, and the first time, what to do next."""
+    """Say who is signed in and when that was last; the first time, what to do next."""
     welcome = session.pop(WELCOME, False)
-    return render_template("account/home.html", welcome=welcome, config_file=the_app().locations.config_file.name)
+    with database().reading() as db:
+        user, began = users.get(db, who().user_id), sessions.began(db, who().session_id)
+        last = audit.last_sign_in(db, user.id, began) if began else None
+    config_file = the_app().locations.config_file.name
+    return render_template("account/home.html", user=user, last=last, welcome=welcome, config_file=config_file)
 
 
 @bp.get("/account")
@@ -28,11 +40,23 @@ def account() -> str:
     """Show one's own account."""
     with database().reading() as db:
         user = users.get(db, who().user_id)
-        is_owner = users.is_owner(db, user.id)
-    pinned = _pinned(user.id)
-    config = effective().config
-    names = {"organization": config.organization.name, "workspace": config.workspace.name}
-    return render_template("account/account.html", user=user, is_owner=is_owner, names=names, pinned=pinned)
+    return _account(FullNameForm(formdata=None, full_name=user.full_name))
+
+
+@bp.post("/account")
+@access("user", shows_again=True)
+def account_submit() -> Response | tuple[str, int]:
+    """Change one's own full name."""
+    form = FullNameForm()
+    if not form.validate_on_submit():
+        return _account(form), 400
+    try:
+        users.edit(database(), effective(), who().user_id, visitor("form", who()), full_name=text(form.full_name))
+    except BadFullName as error:
+        form.refuse(form.full_name, str(error))
+        return _account(form), status_of(error)
+    flash("Saved.")
+    return redirect(url_for("account.account"), 303)
 
 
 @bp.get("/.well-known/change-password")
@@ -65,11 +89,44 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
     except (WrongPassword, LoginFailed) as error:
         form.refuse(form.current_password, str(error))
         return _page(form), status_of(error), retry_after(error) if isinstance(error, LoginFailed) else {}
-    except WeakPassword as error:
+    except (WeakPassword, SamePassword) as error:
         form.refuse(form.new_password, str(error))
         return _page(form), status_of(error)
     flash("Your password is changed, and your other browsers are signed out.")
-    return redirect(url_for("account.account"), 303)
+    was_initial = _has_initial_password()
+    return redirect(safe_return_url(request.args.get("next")) if was_initial else url_for("account.account"), 303)
+
+
+@bp.get("/account/sessions")
+@access("user")
+def all_sessions() -> str:
+    """List one's own sessions."""
+    with database().reading() as db:
+        mine = sessions.all_of(db, effective().config.session, who().user_id)
+    return render_template("account/sessions.html", sessions=mine, my_session=who().session_id)
+
+
+@bp.post("/account/sessions/<session_id>/end")
+@access("user")
+def end_session(session_id: str) -> Response:
+    """End one of one's own sessions."""
+    me = who()
+    with database().reading() as db:
+        if session_id not in {mine.id for mine in sessions.all_of(db, effective().config.session, me.user_id)}:
+            raise SessionNotFound
+    sessions.revoke(database(), session_id, visitor("form", me))
+    flash("That browser is signed out.")
+    return redirect(url_for("account.all_sessions"), 303)
+
+
+@bp.post("/account/sessions/end")
+@access("user")
+def end_other_sessions() -> Response:
+    """End all of one's own sessions but this one."""
+    me = who()
+    ended = sessions.revoke_all(database(), me.user_id, visitor("form", me), keep=me.session_id)
+    flash(f"{ended} other {'browser is' if ended == 1 else 'browsers are'} signed out.")
+    return redirect(url_for("account.all_sessions"), 303)
 
 
 @bp.post("/account/password-check")
@@ -90,6 +147,28 @@ def _pinned(user_id: str) -> Pinned | None:
     return None
 
 
+def _has_initial_password() -> bool:
+    """Tell whether this request came with an initial password still in force."""
+    me = whoever()
+    return me is not None and me.must_change_password
+
+
+def _account(form: FullNameForm) -> str:
+    with database().reading() as db:
+        user = users.get(db, who().user_id)
+        is_owner = users.is_owner(db, user.id)
+    config = effective().config
+    names = {"organization": config.organization.name, "workspace": config.workspace.name}
+    return render_template(
+        "account/account.html", form=form, user=user, is_owner=is_owner, names=names, pinned=_pinned(user.id)
+    )
+
+
 def _page(form: NewPasswordForm) -> str:
-    pinned = _pinned(who().user_id)
-    return render_template("account/password.html", form=form, policy=users.policy(effective()), pinned=pinned)
+    return render_template(
+        "account/password.html",
+        form=form,
+        policy=users.policy(effective()),
+        pinned=_pinned(who().user_id),
+        initial=_has_initial_password(),
+    )

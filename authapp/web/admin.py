@@ -1,77 +1,112 @@
-"""`/admin`: the users, and what the config file supplies."""
+"""`/admin`: everybody's sessions, settings, and the look around after a recovery."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import provision, users
-from authapp.errors import BadUsername, UsernameTaken, WeakPassword
-from authapp.models import User
+from authapp import directory, provision, sessions, stored_options, users
+from authapp.config.overlay import Effective
+from authapp.errors import BadQuery, BadValue, Pinned
+from authapp.organization import NAME, WORKSPACE_NAME
+from authapp.sessions import Cursor
 from authapp.web.errors import status_of
-from authapp.web.forms import NewUserForm, SwitchForm, text
+from authapp.web.forms import OrganizationForm, text
 from authapp.web.identity import who
-from authapp.web.security import access
-from authapp.web.state import database, effective, snapshot, visitor
+from authapp.web.security import access, safe_return_url
+from authapp.web.state import database, effective, the_app, visitor
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
+PAGE = 50
 
 
 @bp.get("")
 @access("superuser")
 def admin() -> Response:
     """Lead to the users."""
-    return redirect(url_for("admin.all_users"), 303)
+    return redirect(url_for("users.all_users"), 303)
 
 
-@bp.get("/users")
+# -- sessions -------------------------------------------------------------------------------------------------
+
+
+@bp.get("/sessions")
 @access("superuser")
-def all_users() -> str:
-    """List the users, each with its switches."""
+def all_sessions() -> str:
+    """List who is signed in, and where."""
     with database().reading() as db:
-        everybody = users.everybody(db)
-        owner_id = next((user.id for user in everybody if users.is_owner(db, user.id)), None)
-    return render_template("admin/users.html", users=everybody, owner_id=owner_id)
+        options = effective().config.session
+        rows = sessions.everybodys(db, options, after=_cursor(request.args.get("after")), limit=PAGE + 1)
+    more = f"{rows[PAGE - 1][0].created_at.isoformat()} {rows[PAGE - 1][0].id}" if len(rows) > PAGE else None
+    return render_template("admin/sessions.html", rows=rows[:PAGE], more=more, my_session=who().session_id)
 
 
-@bp.get("/users/new")
-@access("superuser")
-def new_user() -> str:
-    """Show the form for a new user."""
-    return _form(NewUserForm(formdata=None, active=effective().config.auth.new_user_is_active))
+@bp.post("/sessions/<session_id>/end")
+@access("superuser", needs_proof=True)
+def end_session(session_id: str) -> Response:
+    """End one session."""
+    user = sessions.revoke(database(), session_id, visitor("form", who()))
+    flash(f"A session of {user.username} has ended.")
+    return redirect(safe_return_url(request.form.get("back") or url_for("admin.all_sessions")), 303)
 
 
-@bp.post("/users/new")
-@access("superuser", shows_again=True)
-def new_user_submit() -> Response | tuple[str, int]:
-    """Create a user."""
-    form = NewUserForm()
-    if not form.validate_on_submit():
-        return _form(form), 400 if form.too_old else 422
+def _cursor(value: str | None) -> Cursor | None:
+    if not value:
+        return None
     try:
-        user = users.create(
-            database(), effective(), text(form.username), text(form.password), visitor("form", who()),
-            active=form.active.data, superuser=form.superuser.data,
-        )  # fmt: skip
-    except (BadUsername, UsernameTaken, WeakPassword) as error:
-        form.refuse(form.password if isinstance(error, WeakPassword) else form.username, str(error))
-        return _form(form), status_of(error)
-    flash(f"{user.username} was created" + (" and may sign in." if user.is_active else ", and is not active yet."))
-    return redirect(url_for("admin.all_users"), 303)
+        moment, session_id = value.split(" ")
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise BadQuery("This address is damaged; begin with the first page.") from None
+    if at.tzinfo is None or "\0" in session_id:
+        raise BadQuery("This address is damaged; begin with the first page.")
+    return at, session_id
 
 
-@bp.post("/users/<user_id>/active")
+# -- settings -------------------------------------------------------------------------------------------------
+
+
+@bp.get("/settings")
 @access("superuser")
-def set_active(user_id: str) -> Response:
-    """Let a user sign in, or not any more."""
-    user = users.set_active(database(), user_id, visitor("form", who()), active=SwitchForm().on.data)
-    return _back(user, "may sign in." if user.is_active else "may not sign in any more, and is signed out.")
+def settings() -> str:
+    """Show what can be set here."""
+    config = effective().config
+    return _settings(
+        OrganizationForm(formdata=None, organization=config.organization.name, workspace=config.workspace.name)
+    )
 
 
-@bp.post("/users/<user_id>/superuser")
-@access("superuser")
-def set_superuser(user_id: str) -> Response:
-    """Make a user a superuser, or take that back."""
-    user = users.set_superuser(database(), user_id, visitor("form", who()), superuser=SwitchForm().on.data)
-    return _back(user, "is a superuser now." if user.is_superuser else "is no superuser any more.")
+@bp.post("/settings")
+@access("superuser", shows_again=True, needs_proof=True)
+def settings_submit() -> Response | tuple[str, int]:
+    """Give organization and workspace their names."""
+    form = OrganizationForm()
+    now = effective()
+    if not form.validate_on_submit():
+        return _settings(form), 400 if form.too_old else 422
+    wanted = {NAME: text(form.organization), WORKSPACE_NAME: text(form.workspace)}
+    changed = {key: value for key, value in wanted.items() if value != now.get(key)}
+    try:
+        stored_options.store(database(), now, changed, visitor("form", who()))
+    except (BadValue, Pinned) as error:
+        form.refuse(form.workspace if str(error).startswith(WORKSPACE_NAME) else form.organization, str(error))
+        return _settings(form), status_of(error)
+    the_app().live.look()  # this page shows it at once; other processes look by themselves
+    flash("Saved.")
+    return redirect(url_for("admin.settings"), 303)
+
+
+def _settings(form: OrganizationForm) -> str:
+    places = {"organization": _place(effective(), NAME), "workspace": _place(effective(), WORKSPACE_NAME)}
+    return render_template("admin/settings.html", form=form, places=places)
+
+
+def _place(now: Effective, key: str) -> str:
+    place = now.place_of.get(key)
+    return place.words if now.pinned(key) and place else ""
+
+
+# -- recovery -------------------------------------------------------------------------------------------------
 
 
 @bp.get("/recovery")
@@ -79,8 +114,8 @@ def set_superuser(user_id: str) -> Response:
 def recovery() -> Response | str:
     """After new credentials from the file: show the owner who else is a superuser."""
     with database().reading() as db:
-        others = users.other_superusers(db, who().user_id)
-    return render_template("admin/recovery.html", users=others, owner_id=None)
+        others = directory.listed(db, effective(), users.other_superusers(db, who().user_id))
+    return render_template("admin/recovery.html", listed=others)
 
 
 @bp.post("/recovery")
@@ -89,27 +124,3 @@ def recovery_submit() -> Response:
     """Note that the owner has looked."""
     provision.reviewed(database(), who().user_id, visitor("form", who()))
     return redirect(url_for("account.home"), 303)
-
-
-def _back(user: User, what: str) -> Response:
-    flash(f"{user.username} {what}")
-    gone = user.id == who().user_id and not (user.is_active and user.is_superuser)
-    # The row is where the keyboard goes on from.
-    return redirect(url_for("account.home") if gone else url_for("admin.all_users", _anchor=f"user-{user.id}"), 303)
-
-
-def _form(form: NewUserForm) -> str:
-    return render_template("admin/new_user.html", form=form, policy=users.policy(effective()))
-
-
-@bp.context_processor
-def _config() -> dict[str, dict[str, object]]:
-    """Tell every admin page about the config file."""
-    now = snapshot()
-    config: dict[str, object] = {
-        "supplied": now.effective.from_file,
-        "problems": now.problems,
-        "warnings": now.warnings,
-        "needs_restart": now.needs_restart,
-    }
-    return {"config": config}

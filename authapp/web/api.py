@@ -4,6 +4,7 @@ from flask import Blueprint, jsonify
 from werkzeug.wrappers import Response
 
 from authapp import wizard
+from authapp.organization import organization, refuse_another, workspace
 from authapp.web.security import access
 from authapp.web.state import database, effective
 
@@ -17,3 +18,31 @@ def status() -> Response:
     with database().reading() as db:
         is_complete = wizard.is_completed(db)
     return jsonify(setup_complete=is_complete, auth_mode=effective().config.auth.mode)
+
+
+@bp.get("/organization")
+@access("user")
+def one_organization() -> Response:
+    """Describe the one organization."""
+    return jsonify(organization(effective()))
+
+
+@bp.post("/organization")
+@access("user")
+def another_organization() -> Response:
+    """Say why there is no second one."""
+    refuse_another("organization")
+
+
+@bp.get("/workspaces")
+@access("user")
+def all_workspaces() -> Response:
+    """List the one workspace."""
+    return jsonify(items=[workspace(effective())])
+
+
+@bp.post("/workspaces")
+@access("user")
+def another_workspace() -> Response:
+    """Say why there is no second one."""
+    refuse_another("workspace")

@@ -16,15 +16,26 @@ from authapp.web.state import App
 STATUSES: dict[type[errors.AuthappError], int] = {
     errors.LoginFailed: 401,
     errors.NotAllowed: 403,
+    errors.PasswordChangeRequired: 403,
     errors.BadSetupToken: 403,
     errors.WrongPassword: 403,
     errors.SetupClosed: 404,
+    errors.SignUpClosed: 404,
     errors.UserNotFound: 404,
+    errors.SessionNotFound: 404,
     errors.UsernameTaken: 409,
     errors.LastSuperuser: 409,
+    errors.Unconfirmed: 409,
     errors.Pinned: 409,
     errors.WeakPassword: 422,
     errors.BadUsername: 422,
+    errors.BadFullName: 422,
+    errors.BadQuery: 422,
+    errors.BadList: 422,
+    errors.BadValue: 422,
+    errors.NoSuchOption: 422,
+    errors.SamePassword: 422,
+    errors.TooManyTries: 429,
 }
 TITLES = {
     400: "That did not work",
@@ -33,7 +44,9 @@ TITLES = {
     405: "That does not work here",
     409: "That cannot be done",
     413: "Too large",
+    401: "Sign in first",
     421: "Wrong address",
+    422: "That does not fit",
     429: "Please wait",
     500: "Something went wrong",
     503: "Not ready",
@@ -56,14 +69,18 @@ def status_of(error: errors.AuthappError) -> int:
     return STATUSES.get(type(error), 500)
 
 
-def retry_after(error: errors.LoginFailed) -> dict[str, str]:
+def retry_after(error: errors.AuthappError) -> dict[str, str]:
     """Return the header that says how many seconds to wait, or none."""
-    return {"Retry-After": str(math.ceil(error.retry_after.total_seconds()))} if error.retry_after else {}
+    wait = getattr(error, "retry_after", None)
+    return {"Retry-After": str(math.ceil(wait.total_seconds()))} if wait else {}
 
 
 def on_refusal(error: errors.AuthappError) -> Response:
     """Answer a rule's no with its own words."""
-    return _answer(status_of(error), str(error))
+    kind = "password-change-required" if isinstance(error, errors.PasswordChangeRequired) else "about:blank"
+    answer = _answer(status_of(error), str(error), kind)
+    answer.headers.update(retry_after(error))
+    return answer
 
 
 def on_csrf(_error: CSRFError) -> Response:
@@ -103,9 +120,9 @@ def on_anything(error: Exception) -> Response:
     return _answer(500, "This is our mistake, and it was written to the log. Going back may help.")
 
 
-def _answer(status: int, text: str) -> Response:
+def _answer(status: int, text: str, kind: str = "about:blank") -> Response:
     if request.path.startswith("/api/") or _wants_json():
-        body = {"type": "about:blank", "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
+        body = {"type": kind, "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
         answer = jsonify(body)
         answer.content_type = "application/problem+json"
     else:

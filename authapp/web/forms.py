@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, PasswordField, StringField
+from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import InputRequired
 
 
@@ -17,13 +17,17 @@ def _strip(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def _username(label: str = "User name") -> StringField:
+def _username(token: str = "username") -> StringField:  # noqa: S107 - not a secret, an autocomplete token
     return StringField(
-        label,
+        "User name",
         filters=[_strip],
         validators=[InputRequired("Type the user name.")],
-        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
+        render_kw={"autocomplete": token, "autocapitalize": "none", "spellcheck": "false"},
     )
+
+
+def _full_name(token: str = "off") -> StringField:  # noqa: S107 - not a secret, an autocomplete token
+    return StringField("Full name", filters=[_strip], render_kw={"autocomplete": token})
 
 
 def _password(label: str, token: str, missing: str) -> PasswordField:
@@ -76,16 +80,73 @@ class NewPasswordForm(Form):
     new_password = _password("New password", "new-password", "Choose a new password.")
 
 
+class ProofForm(Form):
+    """Type the password again before a sensitive change."""
+
+    proof = _password("Your password", "current-password", "Type your password.")
+
+
 class NewUserForm(Form):
-    """Create a user."""
+    """Create a user; without a password one is generated."""
 
     username = _username()
-    password = _password("Password", "new-password", "Choose a password.")
+    full_name = _full_name()
+    password = PasswordField("Password", render_kw={"autocomplete": "new-password"})
     active = BooleanField("Active")
     superuser = BooleanField("Superuser")
+
+
+class UserListForm(Form):
+    """Create users out of a pasted list."""
+
+    users = TextAreaField(
+        "One user a line",
+        validators=[InputRequired("Paste the list: one user a line.")],
+        render_kw={"rows": 10, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"},
+    )
+    active = BooleanField("Active")
+    create = SubmitField()
+    change = SubmitField()
+
+
+class EditUserForm(Form):
+    """Change a user's names."""
+
+    username = _username(token="off")  # noqa: S106 - not a secret, an autocomplete token
+    full_name = _full_name()
+
+
+class FullNameForm(Form):
+    """Change one's own full name."""
+
+    full_name = _full_name(token="name")  # noqa: S106 - not a secret, an autocomplete token
+
+
+class SignUpForm(Form):
+    """Make oneself a user."""
+
+    username = _username()
+    full_name = _full_name(token="name")  # noqa: S106 - not a secret, an autocomplete token
+    password = _password("Password", "new-password", "Choose a password.")
+
+
+class OrganizationForm(Form):
+    """What organization and workspace are called."""
+
+    organization = StringField("Organization", filters=[_strip], validators=[InputRequired("Type a name.")])
+    workspace = StringField("Workspace", filters=[_strip], validators=[InputRequired("Type a name.")])
+
+
+class TypedForm(Form):
+    """Confirm something that cannot be undone by typing a word."""
+
+    typed = StringField(
+        filters=[_strip], render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+    )
 
 
 class SwitchForm(Form):
     """Switch something of a user on or off."""
 
     on = BooleanField()
+    sure = BooleanField()

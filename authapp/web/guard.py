@@ -4,20 +4,25 @@ from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
+from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable, Unauthorized
 from werkzeug.wrappers import Response
 
 from authapp import wizard
 from authapp.config.checks import is_loopback
-from authapp.web.identity import whoever
-from authapp.web.security import SAFE_METHODS, host_name, is_foreign, is_our_host, looks_forwarded
+from authapp.errors import PasswordChangeRequired
+from authapp.web.identity import Visitor, whoever
+from authapp.web.proof import ask_for_proof
+from authapp.web.security import SAFE_METHODS, Admission, host_name, is_foreign, is_our_host, looks_forwarded
 from authapp.web.state import App, database, database_trouble, effective, snapshot, the_app
 
 csrf = CSRFProtect()
 # These answer whatever state the installation is in, and do not look at the database by themselves.
 ALWAYS = {"static", "health.healthz", "health.readyz", "api.status"}
+# All that somebody with an initial password may do, beside what is public.
+CHANGE_OF_PASSWORD = {"account.password", "account.password_submit", "account.password_check"}
+NOBODY = Admission("superuser")  # what a view that does not exist admits
 
-Answer = Response | str | tuple[Any, int] | None
+Answer = Response | str | tuple[Any, int] | tuple[Any, int, dict[str, str]] | None
 
 
 def init_app(app: App) -> None:
@@ -41,9 +46,9 @@ def look() -> Answer:
     return _look_at_state() or _look_at_setup() or _look_at_request() or _look_at_visitor()
 
 
-def access_of(endpoint: str | None) -> str | None:
-    """Return who may call an endpoint's view, as the view states it."""
-    return getattr(the_app().view_functions.get(endpoint or ""), "access", None)
+def admission() -> Admission:
+    """Return whom the view that is asked for admits, as it states itself."""
+    return getattr(the_app().view_functions.get(request.endpoint or ""), "access", NOBODY)
 
 
 def _look_at_state() -> Answer:
@@ -62,7 +67,7 @@ def _closed() -> Answer:
 
 def _look_at_setup() -> Answer:
     """Until the first run is over every page leads to it; afterwards it is gone."""
-    is_setup = access_of(request.endpoint) == "setup"
+    is_setup = admission().who == "setup"
     if not is_setup_open():
         if not the_app().setup_is_over and any(problem.closes for problem in snapshot().problems):
             return _closed()  # the credentials that would finish the setup were refused
@@ -99,27 +104,42 @@ def _look_at_request() -> Answer:
         return None
     if is_foreign():
         raise Forbidden("Another site sent this request. Open the page here and send it again.")
+    if largest := admission().largest:
+        request.max_content_length = request.max_form_memory_size = largest
     try:
         csrf.protect()
     except CSRFError:
-        if not getattr(the_app().view_functions[request.endpoint], "shows_again", False):
+        if not admission().shows_again:
             raise
     return None
 
 
 def _look_at_visitor() -> Answer:
     """Let only those in whom the view admits."""
-    if request.endpoint is None:
-        return None
-    needs = access_of(request.endpoint)
-    if needs in ("public", "setup"):
+    if request.endpoint is None or admission().who in ("public", "setup"):
         return None
     visitor = whoever()
     if visitor is None:
-        wanted = request.full_path.rstrip("?") if request.method in SAFE_METHODS else None
-        return redirect(url_for("login.login", next=None if wanted == "/" else wanted), 303)
-    if needs == "superuser" and not visitor.is_superuser:
+        return _lead_to("login.login")
+    if visitor.must_change_password and request.endpoint not in CHANGE_OF_PASSWORD:
+        if request.blueprint == "api" or request.method not in SAFE_METHODS:
+            raise PasswordChangeRequired
+        return _lead_to("account.password")
+    if admission().who == "superuser" and not visitor.is_superuser:
         raise Forbidden("Only superusers may open this page.")
+    return _look_at_state_of(visitor)
+
+
+def _lead_to(endpoint: str) -> Response:
+    """Lead to a page that comes first, and from there back."""
+    if request.blueprint == "api":
+        raise Unauthorized("Sign in first.")
+    wanted = request.full_path.rstrip("?") if request.method in SAFE_METHODS else None
+    return redirect(url_for(endpoint, next=None if wanted == "/" else wanted), 303)
+
+
+def _look_at_state_of(visitor: Visitor) -> Answer:
+    """Ask an owner who is back in to look around, and for a sensitive change for the password."""
     if visitor.must_review and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
         return redirect(url_for("admin.recovery"), 303)
-    return None
+    return ask_for_proof(visitor.identity) if admission().needs_proof else None

@@ -21,6 +21,7 @@ class Visitor(UserMixin):  # type: ignore[misc]  # flask_login ships no types
     identity: Identity
     is_superuser: bool
     must_review: bool
+    must_change_password: bool
 
     def get_id(self) -> str:
         """Return the user's id."""
@@ -54,8 +55,8 @@ def _from_session() -> Visitor | None:
     if sessions.is_worth_touching(row):
         with database().writing() as db:
             sessions.touch(db, row.id)
-    identity = Identity(user.id, user.username, user.role, "session", row.id)
-    return Visitor(identity, user.is_superuser, must_review)
+    identity = Identity(user.id, user.username, user.role, "session", row.id, row.proved_at)
+    return Visitor(identity, user.is_superuser, must_review, user.must_change_password)
 
 
 def whoever() -> Visitor | None:

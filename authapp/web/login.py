@@ -77,6 +77,7 @@ def _page(form: LoginForm, refusal: str = "") -> str:
         problems=problems,
         right_address=_right_address(),
         config_file=the_app().locations.config_file.name,
+        sign_up=effective().config.auth.sign_up,
     )
 
 

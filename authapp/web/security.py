@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,12 +31,27 @@ HEADERS = {
 }
 
 
-def access(who: Access, *, shows_again: bool = False) -> Callable[[View], View]:
-    """State who may call a view. `shows_again`: it answers a failed CSRF check with its form, filled in."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may call a view, and how.
+
+    `shows_again`: it answers a failed CSRF check with its form, filled in. `needs_proof`: the password must have
+    been typed within the last minutes. `largest`: how many bytes it takes, if more than other views.
+    """
+
+    who: Access
+    shows_again: bool = False
+    needs_proof: bool = False
+    largest: int | None = None
+
+
+def access(
+    who: Access, *, shows_again: bool = False, needs_proof: bool = False, largest: int | None = None
+) -> Callable[[View], View]:
+    """State who may call a view, and how."""
 
     def mark(view: View) -> View:
-        view.access = who  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
-        view.shows_again = shows_again  # type: ignore[attr-defined]  # as above
+        view.access = Admission(who, shows_again, needs_proof, largest)  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
         return view
 
     return mark

@@ -9,9 +9,9 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
-from authapp import settings, tokens
+from authapp import provision, settings, tokens
 from authapp.audit import Actor
-from authapp.config.live import LiveConfig, NotNow, Snapshot
+from authapp.config.live import LiveConfig, Snapshot
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
 from authapp.errors import SchemaOutdated
@@ -77,19 +77,9 @@ class App(Flask):
 
     def load_settings(self) -> dict[str, Any]:
         """Return the rows of the Settings table; raises NotNow."""
-        rows = load_rows(self.database)
+        rows = provision.load_rows(self.database)
         self.installation_id = (rows.get(settings.INSTALLATION) or {}).get("id", "")
         return rows
-
-
-def load_rows(database: Database) -> dict[str, Any]:
-    """Return the rows of the Settings table; raises NotNow when the database or its schema cannot be used."""
-    try:
-        require_schema(database)
-        with database.reading() as db:
-            return settings.load_all(db)
-    except (DatabaseError, SchemaOutdated) as error:
-        raise NotNow from error
 
 
 class SessionCookie(SecureCookieSessionInterface):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from authapp import passwords, server
+from authapp import installed, passwords, server
 from authapp.cli import main
 from authapp.database import Database
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD, World
@@ -28,7 +28,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             super().__init__(url)
             opened.append(self)
 
-    monkeypatch.setattr(server, "Database", Noted)
+    monkeypatch.setattr(installed, "Database", Noted)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AUTHAPP_CONFIG", raising=False)
 

@@ -40,7 +40,17 @@ sys.stdin.readline()
 upgrade(Database(sys.argv[1]))
 """
 LOCATIONS = Locations(Path("/somewhere/config.yml"), named=True, data=Path("/somewhere/data"))
-TABLES = ["audit", "organizations", "sessions", "settings", "tries", "users", "workspaces"]
+TABLES = [
+    "audit",
+    "known_names",
+    "name_parts",
+    "organizations",
+    "sessions",
+    "settings",
+    "tries",
+    "users",
+    "workspaces",
+]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -267,7 +277,8 @@ def test_children_go_with_their_parent(cast: World) -> None:
     bob = cast.user(BOB)
     moment = clock.now()
     with cast.database.writing() as db:
-        db.add(SignedIn(token_sha256="x", user_id=bob.id, created_at=moment, last_seen_at=moment))
+        times = {"created_at": moment, "last_seen_at": moment, "proved_at": moment}
+        db.add(SignedIn(token_sha256="x", user_id=bob.id, **times))
     with cast.database.writing() as db:
         db.execute(text("DELETE FROM users WHERE id = :id"), {"id": bob.id})
     assert cast.tables()["sessions"] == []

@@ -596,7 +596,7 @@ def test_the_stored_key_comes_back(cast: World) -> None:
     write_secret_key(cast, "k" * 40)
     sign_in(cast)
     cast.write_config("# nothing\n")
-    assert logins.secret_key(cast.snapshot.effective) == stored
+    assert cast.snapshot.effective.secret_key == stored
     assert cast.sessions_of(ADA) == 0
 
 

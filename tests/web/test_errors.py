@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from authapp.database import expected_schema
 from authapp.web.security import access
 from tests.world import (
     ADA,
@@ -68,9 +69,9 @@ def another_schema(world: World) -> Iterator[None]:
     _sql(world, "UPDATE alembic_version SET version_num = '0001'")
 
 
-def _sql(world: World, statement: str) -> None:
+def _sql(world: World, statement: str, **values: str) -> None:
     with world.database.engine.connect() as connection:
-        connection.execute(text(statement))
+        connection.execute(text(statement), values)
         connection.commit()
 
 
@@ -151,7 +152,7 @@ def test_bootstrapped_meanwhile(cast: World) -> None:
     cast.restart()
     client = cast.app.test_client()
     assert client.get("/login").status_code == 503
-    _sql(cast, "UPDATE alembic_version SET version_num = '0001'")
+    _sql(cast, "UPDATE alembic_version SET version_num = :number", number=expected_schema())
     cast.app.live.look()
     assert client.get("/login").status_code == 200
 

@@ -442,7 +442,7 @@ def test_fields_tell_password_managers(cast: World) -> None:
         "username": "username", "password": "current-password",
         "account.username": "username",
         "account.current_password": "current-password", "account.new_password": "new-password",
-        "new.username": "username", "new.password": "new-password",
+        "new.username": "username", "new.full_name": "off", "new.password": "new-password",
     }  # fmt: skip
 
 

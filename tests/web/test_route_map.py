@@ -15,14 +15,21 @@ STATED = {
     "public": {
         "static", "health.healthz", "health.readyz", "api.status", "login.login", "login.login_submit",
         "login.logout", "account.change_password",
+        "sign_up.sign_up", "sign_up.sign_up_submit", "sign_up.password_check",
     },
     "setup": {"wizard.setup", "wizard.setup_submit", "wizard.token_submit", "wizard.password_check"},
     "user": {
         "account.home", "account.account", "account.password", "account.password_submit", "account.password_check",
+        "account.account_submit", "account.all_sessions", "account.end_session", "account.end_other_sessions",
+        "api.one_organization", "api.another_organization", "api.all_workspaces", "api.another_workspace",
     },
     "superuser": {
-        "admin.admin", "admin.all_users", "admin.new_user", "admin.new_user_submit", "admin.set_active",
-        "admin.set_superuser", "admin.recovery", "admin.recovery_submit",
+        "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.all_sessions", "admin.end_session",
+        "admin.settings", "admin.settings_submit",
+        "users.all_users", "users.set_active", "users.set_superuser", "users.bulk",
+        "invite.new_user", "invite.new_user_submit", "invite.new_list", "invite.new_list_submit",
+        "user.show", "user.edit", "user.reset_password", "user.unlock", "user.end_sessions", "user.delete",
+        "user.delete_submit",
     },
 }  # fmt: skip
 ALWAYS = {"static", "health.healthz", "health.readyz", "api.status"}
@@ -45,12 +52,12 @@ def rules(app: App) -> Iterator[tuple[str, str, str]]:
 
 def stated_by(app: App, endpoint: str) -> str:
     """Return who may call a view, as it states itself."""
-    return str(vars(app.view_functions[endpoint])["access"])
+    return str(vars(app.view_functions[endpoint])["access"].who)
 
 
 def path_of(rule: Rule) -> str:
     """Return a path that matches a rule."""
-    filled = {"user_id": "11111111-1111-4111-8111-111111111111", "filename": "app.css"}
+    filled = {"user_id": "11111111-1111-4111-8111-111111111111", "filename": "app.css", "session_id": "2"}
     path = rule.rule.replace("<path:", "<")
     for name in rule.arguments:
         path = path.replace(f"<{name}>", filled[name])
@@ -67,7 +74,7 @@ def spy_on(app: App) -> list[str]:
             reached.append(endpoint)
             return "reached"
 
-        app.view_functions[endpoint] = access(vars(view)["access"])(spy)
+        app.view_functions[endpoint] = access(vars(view)["access"].who)(spy)
 
     for endpoint, view in list(app.view_functions.items()):
         replace(endpoint, view)
@@ -116,7 +123,7 @@ def test_every_route_lets_in_whom_it_states(cast: World, visitor: str) -> None:
 
 @every_visitor
 def test_refusals_fit_the_visitor(cast: World, visitor: str) -> None:
-    """Strangers are led to the sign-in page, users get 403 at a superuser's page, and setup is 404 for all."""
+    """Strangers are led to the sign-in page (API: 401), users get 403 at a superuser's page, setup is 404."""
     browser, token = as_visitor(cast, visitor)
     spy_on(cast.app)
     for endpoint, method, path in rules(cast.app):
@@ -124,7 +131,8 @@ def test_refusals_fit_the_visitor(cast: World, visitor: str) -> None:
         if stated in MAY[visitor]:
             continue
         answer = browser.client.open(path, method=method, data={"csrf_token": token} if method == "POST" else None)
-        expected = 404 if stated == "setup" else 303 if visitor == "a stranger" else 403
+        led = 401 if endpoint.startswith("api.") else 303
+        expected = 404 if stated == "setup" else led if visitor == "a stranger" else 403
         assert answer.status_code == expected, (method, path)
         assert (answer.location or "/login").startswith("/login"), (method, path)
 

@@ -1,0 +1,124 @@
+"""What the commands share: how they fail, find the installation, ask for passwords, and print."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from getpass import getuser
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+
+from authapp import paths
+from authapp.audit import Actor
+from authapp.database import database_url, sqlite_file
+from authapp.errors import AuthappError, ConfigError
+from authapp.installed import Installed, read_start
+from authapp.paths import Locations
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def config_option(command: Command) -> Command:
+    """Give a command `--config`, and hand it the locations found."""
+
+    @click.option("--config", "config_file", metavar="PATH", help="The config file.")
+    @wraps(command)
+    def with_locations(config_file: str | None, **rest: Any) -> Any:
+        return command(paths.locate(config_file), **rest)
+
+    return with_locations  # type: ignore[return-value]  # wraps keeps what mypy cannot see
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are used, and fail with a sentence on standard error.
+
+    `commands_in` says where each is: `module:object` in this package.
+    """
+
+    def __init__(self, *args: Any, commands_in: Mapping[str, str], **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.commands_in = commands_in
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names, in the order they were given."""
+        del ctx
+        return list(self.commands_in)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        if cmd_name not in self.commands_in:
+            return None
+        module, _, name = self.commands_in[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"authapp.cli.{module}"), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; turn errors raised on purpose into their exit status."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(str(problem), err=True)
+            ctx.exit(2)
+        except AuthappError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(1)
+
+
+def existing(locations: Locations) -> Installed:
+    """Open an installation that is there already: only run, bootstrap and superuser make or upgrade one."""
+    file = sqlite_file(database_url(read_start(locations).values["database.url"], locations))
+    if file is not None and not file.exists():
+        raise click.ClickException(f"There is no installation here; looked for {file}.")
+    return Installed(locations, must_exist=True)
+
+
+def shell() -> Actor:
+    """Return who runs the command, for the audit table."""
+    return Actor("command line", name=_account())
+
+
+def _account() -> str:
+    """Return the name of the host's account; in a container that may be a bare number."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def ask_password(*, from_stdin: bool) -> str:
+    """Return a password typed twice, or the first line of standard input."""
+    if not from_stdin:
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt="Password again"))
+    try:
+        password = sys.stdin.readline().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise click.ClickException("The password on standard input is not UTF-8 text.") from None
+    if not password:
+        raise click.ClickException("There is no password on standard input.")
+    return password
+
+
+def print_json(value: object) -> None:
+    """Print a value for scripts."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under their headings, each column as wide as it has to be."""
+    table = [tuple(heading), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment as a table shows it."""
+    return value.strftime("%Y-%m-%d %H:%M") if value else "never"

@@ -1,0 +1,56 @@
+"""`authapp superuser` and `authapp setup`: the first run, and the way in for whoever has a shell."""
+
+import click
+
+from authapp import invitations, settings, wizard
+from authapp.cli.common import ask_password, config_option, existing, shell
+from authapp.errors import ConfigError
+from authapp.installed import Installed
+from authapp.invitations import NewUser
+from authapp.models import Role
+from authapp.paths import Locations
+
+
+@click.command()
+@config_option
+@click.option("--username", help="The new superuser's user name.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def superuser(locations: Locations, username: str | None, *, password_stdin: bool) -> None:
+    """Create a superuser; where there is none yet, the owner."""
+    installed = Installed(locations)
+    live = installed.live
+    if live.snapshot.closed:
+        raise ConfigError(live.snapshot.problems)
+    name = username or click.prompt("Username")
+    password = ask_password(from_stdin=password_stdin)
+    if wizard.found_by_command(installed.database, live.snapshot, name, password, shell()):
+        wizard.remove_token_file(locations.data)
+        click.echo(f"{name} is the owner of the installation in {locations.data}.", err=True)
+    else:
+        wanted = NewUser(name, password=password, role=Role.ADMIN, active=True)
+        invitations.invite(installed.database, live.current, [wanted], shell())
+    click.echo("Superuser created successfully.")
+
+
+@click.group("setup")
+def setup_group() -> None:
+    """Look after the first run."""
+
+
+@setup_group.command("token")
+@config_option
+def setup_token(locations: Locations) -> None:
+    """Make a fresh setup token; the old ones stop working."""
+    installed = existing(locations)
+    token = installed.setup_token(fresh=True)
+    if token is None:
+        raise click.ClickException("Setup is finished; nobody needs a token any more.")
+    click.echo(f"{installed.address()}/setup?token={token}")
+
+
+@setup_group.command("status")
+@config_option
+def setup_status(locations: Locations) -> None:
+    """Say whether setup is complete."""
+    with existing(locations).database.reading() as db:
+        click.echo("complete" if settings.credentials(db) else "not complete")

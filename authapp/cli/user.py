@@ -1,0 +1,327 @@
+"""`authapp user`: what superusers do on the admin pages, for whoever has a shell."""
+
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import click
+from click.shell_completion import CompletionItem
+
+from authapp import directory, invitations, paths, userlist, users
+from authapp.cli.common import (
+    ask_password,
+    config_option,
+    existing,
+    json_option,
+    moment,
+    print_json,
+    print_table,
+    shell,
+)
+from authapp.directory import Listed, Query
+from authapp.errors import AuthappError, UserNotFound
+from authapp.installed import Installed
+from authapp.invitations import Invitation, NewUser
+from authapp.models import Role, User
+from authapp.paths import Locations
+
+
+class UserName(click.ParamType[str]):
+    """A user's name or id; the shell completes names."""
+
+    name = "user"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the first names that begin like what was typed; none where there is no installation."""
+        del param
+        try:
+            installed = existing(paths.locate(ctx.params.get("config_file")))
+            with installed.database.reading() as db:
+                page = directory.page(db, installed.live.current, Query(search=incomplete), shell())
+        except (AuthappError, click.ClickException):
+            return []
+        names = [one.user.username for one in page.users]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+user_argument = click.argument("user", type=UserName())
+
+
+@click.group("user")
+def user_group() -> None:
+    """Look after users."""
+
+
+@user_group.command("list")
+@config_option
+@click.option("--search", default="", help="Only users whose names hold this.")
+@click.option("--role", type=click.Choice(list(Role)), help="Only users with this role.")
+@click.option("--active/--inactive", "active", default=None, help="Only users who may, or may not, sign in.")
+@click.option(
+    "--sort", default="", metavar="COLUMN", help=f"One of {', '.join(directory.SORTS)}; -COLUMN is downward."
+)
+@json_option
+def list_command(
+    locations: Locations, search: str, role: str | None, sort: str, *, active: bool | None, as_json: bool
+) -> None:
+    """List users."""
+    installed = existing(locations)
+    query = Query(search=search, role=role or "", active=active, sort=sort, limit=directory.LONGEST_PAGE)
+    listed = list(_all_pages(installed, query))
+    if as_json:
+        print_json([_facts(one) for one in listed])
+    else:
+        heading = ("USER NAME", "FULL NAME", "ROLE", "ACTIVE", "LAST SIGN-IN", "STATE")
+        print_table(heading, [_row(one) for one in listed])
+
+
+@user_group.command("show")
+@config_option
+@user_argument
+@json_option
+def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Show a user."""
+    installed = existing(locations)
+    with installed.database.reading() as db:
+        (one,) = directory.listed(db, installed.live.current, [find_user(installed, user)])
+    facts = _facts(one)
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        words = {True: "yes", False: "no", None: "never"}.get(value, value) if not isinstance(value, str) else value
+        click.echo(f"{name.replace('_', ' ')}: {words}")
+
+
+@user_group.command("add")
+@config_option
+@click.argument("username", required=False)
+@click.option("--full-name", default="", help="What people call the user.")
+@click.option("--role", type=click.Choice(list(Role)), default=Role.USER, help="admin is a superuser.")
+@click.option("--superuser", is_flag=True, help="The same as --role admin.")
+@click.option("--active/--inactive", "active", default=None, help="May the user sign in at once?")
+@click.option("--password-stdin", is_flag=True, help="Read the password; without this one is generated.")
+@click.option(
+    "--list", "file", type=click.File(encoding="utf-8"), help="Create the users a file lists, one a line."
+)
+@json_option
+def add_command(
+    locations: Locations, username: str | None, file: TextIO | None, *, as_json: bool, **columns: Any
+) -> None:
+    """Create a user, or with --list a whole list of them; each password is shown once."""
+    if (username is None) == (file is None):
+        raise click.UsageError("Give a user name, or --list FILE.")
+    wanted = [_new_user(username, **columns)] if username is not None else _read_list(file, columns["active"])
+    installed = existing(locations)
+    made = invitations.invite(installed.database, installed.live.current, wanted, shell())
+    if as_json:
+        print_json([_invitation(one) for one in made] if file else _invitation(made[0]))
+        return
+    for one in made:
+        click.echo(f"{one.user.username} was created" + ("." if one.user.is_active else ", and is not active yet."))
+        _print_password(one)
+
+
+def _new_user(
+    username: str, *, full_name: str, role: str, superuser: bool, active: bool | None, password_stdin: bool
+) -> NewUser:
+    password = ask_password(from_stdin=True) if password_stdin else None
+    return NewUser(username, full_name, password, Role.ADMIN if superuser else Role(role), active)
+
+
+def _read_list(file: TextIO | None, active: bool | None) -> list[NewUser]:
+    try:
+        text = file.read() if file else ""
+    except UnicodeDecodeError:
+        raise click.ClickException("The list is not UTF-8 text.") from None
+    rows = userlist.read(text, active=active)
+    if refused := [row for row in rows if row.refusal]:
+        raise click.ClickException(f"Line {refused[0].line}: {refused[0].refusal}")
+    return [row.user for row in rows]
+
+
+@user_group.command("activate")
+@config_option
+@user_argument
+@json_option
+def activate_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Let a user sign in."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    changed = users.set_active(installed.database, found.id, shell(), active=True)
+    _say(installed, changed, "may sign in already" if found.is_active else "may sign in now", as_json=as_json)
+
+
+@user_group.command("deactivate")
+@config_option
+@user_argument
+@json_option
+def deactivate_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Keep a user from signing in, and end their sessions."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    changed = users.set_active(installed.database, found.id, shell(), active=False)
+    what = "may not sign in any more, and is signed out" if found.is_active else "was not active"
+    _say(installed, changed, what, as_json=as_json)
+
+
+@user_group.command("promote")
+@config_option
+@user_argument
+@json_option
+def promote_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Make a user a superuser."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    changed = users.set_superuser(installed.database, found.id, shell(), superuser=True)
+    _say(
+        installed,
+        changed,
+        "is a superuser already" if found.is_superuser else "is a superuser now",
+        as_json=as_json,
+    )
+
+
+@user_group.command("demote")
+@config_option
+@user_argument
+@json_option
+def demote_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Take the superuser role away."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    changed = users.set_superuser(installed.database, found.id, shell(), superuser=False)
+    _say(
+        installed,
+        changed,
+        "is no superuser any more" if found.is_superuser else "was no superuser",
+        as_json=as_json,
+    )
+
+
+@user_group.command("rename")
+@config_option
+@user_argument
+@click.argument("username")
+@json_option
+def rename_command(locations: Locations, user: str, username: str, *, as_json: bool) -> None:
+    """Give a user another user name."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    changed = users.edit(installed.database, installed.live.current, found.id, shell(), username=username)
+    _say(installed, changed, f"is the new name of {found.username}", as_json=as_json)
+
+
+@user_group.command("reset-password")
+@config_option
+@user_argument
+@json_option
+def reset_password_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Give a user a new initial password, shown once; their sessions end."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    made = invitations.reset_password(installed.database, installed.live.current, found.id, shell())
+    if as_json:
+        print_json(_invitation(made))
+        return
+    click.echo(f"{made.user.username} has a new password; the old one and every session are gone.")
+    _print_password(made)
+
+
+@user_group.command("unlock")
+@config_option
+@user_argument
+@json_option
+def unlock_command(locations: Locations, user: str, *, as_json: bool) -> None:
+    """Let a user try again who was made to wait."""
+    installed = existing(locations)
+    found, was_locked = invitations.unlock(
+        installed.database, installed.live.current, find_user(installed, user).id, shell()
+    )
+    _say(installed, found, "may try again" if was_locked else "was not locked", as_json=as_json)
+
+
+@user_group.command("delete")
+@config_option
+@user_argument
+@click.option("--yes", is_flag=True, help="Do not ask for the user name again.")
+@json_option
+def delete_command(locations: Locations, user: str, *, yes: bool, as_json: bool) -> None:
+    """Delete a user for good."""
+    installed = existing(locations)
+    found = find_user(installed, user)
+    if not yes and click.prompt(f"Type the user name, {found.username}, to delete them for good") != found.username:
+        raise click.ClickException("That is not the user name; nothing was deleted.")
+    users.delete_all(installed.database, [found.id], shell())
+    if as_json:
+        print_json({"id": found.id, "username": found.username, "deleted": True})
+    else:
+        click.echo(f"{found.username} is deleted.")
+
+
+# -- helpers --------------------------------------------------------------------------------------------------
+
+
+def find_user(installed: Installed, user: str) -> User:
+    """Return the user with a name or an id."""
+    with installed.database.reading() as db:
+        found = users.find(db, user) or db.get(User, user)
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+def _all_pages(installed: Installed, query: Query) -> Iterator[Listed]:
+    cursor: str | None = ""
+    while cursor is not None:
+        with installed.database.reading() as db:
+            page = directory.page(
+                db, installed.live.current, Query(**{**_fields(query), "cursor": cursor}), shell()
+            )
+        yield from page.users
+        cursor = page.next_cursor
+
+
+def _fields(query: Query) -> dict[str, Any]:
+    return {name: getattr(query, name) for name in Query.__slots__}
+
+
+def _facts(one: Listed) -> dict[str, Any]:
+    return {**directory.facts(one.user), "is_owner": one.is_owner, "is_locked": one.is_locked}
+
+
+def _row(one: Listed) -> tuple[str, ...]:
+    user = one.user
+    states = {"locked": one.is_locked, "must change password": user.must_change_password}
+    role = "owner" if one.is_owner else "superuser" if user.is_superuser else "user"
+    return (
+        user.username,
+        user.full_name,
+        role,
+        "yes" if user.is_active else "no",
+        moment(user.last_login_at),
+        ", ".join(state for state, holds in states.items() if holds),
+    )
+
+
+def _invitation(made: Invitation) -> dict[str, Any]:
+    facts = directory.facts(made.user)
+    if made.initial_password is not None:
+        facts["initial_password"] = made.initial_password
+    return facts
+
+
+def _print_password(made: Invitation) -> None:
+    if made.initial_password is None:
+        return
+    until = f"works until {moment(made.dies_at)} UTC" if made.dies_at else "works once the user is active"
+    click.echo(f"Initial password: {made.initial_password}")
+    click.echo(f"It is shown this once, {until}, and has to be replaced at the first sign-in.")
+
+
+def _say(installed: Installed, user: User, what: str, *, as_json: bool) -> None:
+    if not as_json:
+        click.echo(f"{user.username} {what}.")
+        return
+    with installed.database.reading() as db:
+        (one,) = directory.listed(db, installed.live.current, [user])
+    print_json(_facts(one))

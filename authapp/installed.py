@@ -1,0 +1,98 @@
+"""An installation as a command finds it, or founds it: its config, its database."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from authapp import logs, paths, provision, wizard
+from authapp.config.examine import Start, examine
+from authapp.config.live import LiveConfig
+from authapp.database import Database, database_url, require_schema, sqlite_file, upgrade
+from authapp.errors import ConfigError, StartError
+from authapp.paths import Locations
+
+
+def read_start(locations: Locations, overrules: Mapping[str, Any] | None = None) -> Start:
+    """Read the config and resolve what is resolved at start; `overrules` are the options of the command line.
+
+    Raises ConfigError with all problems, unless it is only that nobody can sign in.
+    """
+    start = Start.from_layers(examine(locations), overrules)
+    problems = examine(locations, start=start).problems
+    if any(not problem.closes for problem in problems):
+        raise ConfigError(problems)
+    return start
+
+
+class Installed:
+    """An installation whose schema is up to date and whose config was read and adopted.
+
+    It is founded or upgraded where that is needed, unless it `must_exist`. Raises ConfigError, StartError,
+    SchemaOutdated.
+    """
+
+    def __init__(
+        self, locations: Locations, overrules: Mapping[str, Any] | None = None, *, must_exist: bool = False
+    ) -> None:
+        self.locations = locations
+        self.start = start = read_start(locations, overrules)
+        logs.configure(start.values["log.level"], start.values["log.format"])
+        self.database = _open_database(start.values["database.url"], locations)
+        try:
+            if must_exist:
+                require_schema(self.database)
+            else:
+                upgrade(self.database)
+                provision.prepare(self.database)
+        except SQLAlchemyError as error:
+            raise StartError(f"The database cannot be used: {_reason(error)}.") from None
+        self.live = LiveConfig(locations, self._load, provision.adopter(self.database), start=start)
+        self._first_look()
+
+    def _load(self) -> dict[str, Any]:
+        return provision.load_rows(self.database)
+
+    def _first_look(self) -> None:
+        """Read and adopt; a file that was saved this moment is given the time to settle."""
+        for _ in range(50):
+            self.live.look()
+            if not self.live.snapshot.pending:
+                return
+            threading.Event().wait(0.1)
+        raise StartError("The database cannot be used at the moment.")
+
+    def setup_token(self, *, fresh: bool = False) -> str | None:
+        """Return the setup token, or None when setup is over."""
+        try:
+            return wizard.ensure_token(self.database, self.live.snapshot, self.locations.data, fresh=fresh)
+        except OSError as error:
+            raise StartError(
+                f"The setup token cannot be written to {self.locations.data}: {error.strerror}."
+            ) from None
+
+    def address(self) -> str:
+        """Return the address to open."""
+        server = self.live.current.config.server
+        if server.public_url:
+            return server.public_url
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)  # noqa: S104 - a comparison
+        return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{server.port}"
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+
+
+def _open_database(wanted: str | None, locations: Locations) -> Database:
+    """Open the database, and make the folders its files live in."""
+    paths.ensure_data_folder(locations.data)
+    url = database_url(wanted, locations)
+    file = sqlite_file(url)
+    if file is not None and file.parent != locations.data:
+        paths.ensure_data_folder(file.parent)
+    try:
+        return Database(url)
+    except ImportError:
+        raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None

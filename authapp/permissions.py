@@ -1,0 +1,74 @@
+"""Who may do what: the one table that every road asks, and that the documentation is made from."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from authapp.audit import Actor
+from authapp.errors import NotAllowed
+from authapp.models import Role, User
+
+EVERYBODY = frozenset(Role)
+SUPERUSERS = frozenset({Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One thing that can be done; `words` complete the sentence `… may`."""
+
+    words: str
+    roles: frozenset[Role]
+
+
+OWN_ACCOUNT = Permission("see and change their own account: full name, password, sessions", EVERYBODY)
+SEE_ORGANIZATION = Permission("see the organization and its workspace", EVERYBODY)
+SEE_USERS = Permission("see all users, their sessions and their history", SUPERUSERS)
+INVITE = Permission("create and invite users", SUPERUSERS)
+EDIT = Permission("change a user's names", SUPERUSERS)
+ACTIVATE = Permission("activate and deactivate users", SUPERUSERS)
+SET_ROLE = Permission("make superusers, or take that back", SUPERUSERS)
+RESET = Permission("reset passwords, and let users try again who are locked", SUPERUSERS)
+END_SESSIONS = Permission("end other people's sessions", SUPERUSERS)
+DELETE = Permission("delete users", SUPERUSERS)
+SETTINGS = Permission("change settings, such as the organization's name", SUPERUSERS)
+
+PERMISSIONS = (
+    OWN_ACCOUNT,
+    SEE_ORGANIZATION,
+    SEE_USERS,
+    INVITE,
+    EDIT,
+    ACTIVATE,
+    SET_ROLE,
+    RESET,
+    END_SESSIONS,
+    DELETE,
+    SETTINGS,
+)
+
+
+def allows(role: str, permission: Permission) -> bool:
+    """Tell whether a role includes a permission; a role nobody knows includes none."""
+    return role in permission.roles
+
+
+def require(db: Session, by: Actor, permission: Permission) -> None:
+    """Raise NotAllowed unless whoever acts is active and has the role for it now.
+
+    Roads without a user (command line, config file) are the host's own, which may do everything.
+    """
+    if by.user_id is None:
+        return
+    user = db.get(User, by.user_id, populate_existing=True)
+    if user is None or not user.is_active or not allows(user.role, permission):
+        who = "an active user" if permission.roles == EVERYBODY else "a superuser"
+        raise NotAllowed(f"Only {who} may {permission.words}.")
+
+
+def table() -> str:
+    """Return the permissions as a table in Markdown."""
+    rows = ["| | superuser | user |", "|---|:-:|:-:|"]
+    for permission in PERMISSIONS:
+        marks = ["yes" if allows(role, permission) else "no" for role in (Role.ADMIN, Role.USER)]
+        rows.append(f"| {permission.words} | {' | '.join(marks)} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,55 @@
+"""The sign-up page's rule: strangers make themselves a user, and learn nothing about who is there already."""
+
+from sqlalchemy.orm import Session
+
+from authapp import audit, names, settings, throttle, users
+from authapp.audit import Actor
+from authapp.config.live import Snapshot
+from authapp.database import Database
+from authapp.errors import SignUpClosed, TooManyTries, UsernameTaken
+from authapp.models import KnownName, Role
+
+# No user name holds this character, so the tries of signing up never count for anybody's account.
+ANYBODY = "\0sign-up"
+
+
+def sign_up(
+    database: Database, snapshot: Snapshot, username: str, password: str, by: Actor, *, full_name: str = ""
+) -> None:
+    """Make a user who waits for activation, unless `auth.new-user-is-active`.
+
+    A name that anybody bears or ever bore, or that the effective config names, gets the same answer in the same
+    time, and makes nothing. Raises SignUpClosed, BadUsername, BadFullName, WeakPassword, TooManyTries.
+    """
+    effective = snapshot.effective
+    if not effective.config.auth.sign_up:
+        raise SignUpClosed
+    name, clean_full_name = names.clean_username(username), names.clean_full_name(full_name)
+    users.policy(effective).require(password, users.context(effective, name))
+    with database.writing() as db:
+        bucket = throttle.bucket(effective.secret_key, ANYBODY, by.address)
+        wait = throttle.take(db, effective.config.throttle, bucket)
+    if wait is not None:
+        raise TooManyTries(wait)
+    password_hash = users.new_hash(effective, name, password)
+    with database.writing() as db:
+        settings.hold(db)
+        active = effective.config.auth.new_user_is_active
+        if _is_reserved(db, snapshot, name):
+            audit.record(db, "user.signed-up", by, outcome="name taken")
+            return
+        try:
+            user = users.add(
+                db, name, password_hash, full_name=clean_full_name, role=Role.USER, is_active=active, signed_up=True
+            )
+        except UsernameTaken:
+            audit.record(db, "user.signed-up", by, outcome="name taken")
+            return
+        audit.record(db, "user.signed-up", by, target=user, active=active)
+
+
+def _is_reserved(db: Session, snapshot: Snapshot, username: str) -> bool:
+    """Tell whether a name is or was somebody's, or is the owner's as the config has it."""
+    key = names.fold(username)
+    named = (snapshot.effective.config.server.basic_auth.username, snapshot.given.username)
+    return db.get(KnownName, key) is not None or key in {names.fold(name) for name in named if name}

@@ -1,0 +1,39 @@
+"""What the entries of the audit table are called on pages."""
+
+from authapp.models import AuditEntry
+
+# `event outcome`, or the event alone for every outcome.
+EVENTS = {
+    "credentials.adopted": "Credentials taken from the config file",
+    "owner.replaced": "Not the owner any more: the config file names another user",
+    "owner.restored": "The owner's missing row was made again",
+    "recovery.reviewed": "Looked through the superusers after a recovery",
+    "session.all-ended": "All sessions ended",
+    "session.ended": "A session was ended",
+    "session.everybodys-ended": "Everybody's sessions ended",
+    "setting.changed": "A setting was changed",
+    "setup.completed": "Finished the setup",
+    "sign-in success": "Signed in",
+    "sign-in expired": "Refused: the initial password had expired",
+    "sign-in inactive": "Refused: right password, but not active",
+    "sign-in wrong": "Refused: wrong password",
+    "sign-in.locked": "Locked after too many wrong passwords",
+    "sign-in.unlocked": "May try again after a lock",
+    "sign-out": "Signed out",
+    "user.activated": "Activated",
+    "user.created": "Created",
+    "user.deactivated": "Deactivated",
+    "user.deleted": "Deleted",
+    "user.demoted": "Superuser role taken away",
+    "user.edited": "Names changed",
+    "user.password-changed": "Password changed",
+    "user.password-reset": "Password reset",
+    "user.promoted": "Made superuser",
+    "user.put-aside": "Renamed and deactivated: the owner took the name",
+    "user.signed-up": "Signed up",
+}
+
+
+def happening(entry: AuditEntry) -> str:
+    """Say what an entry of the audit table is about."""
+    return EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
