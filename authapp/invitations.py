@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, passwords, permissions, sessions, settings, throttle, users
+from authapp import audit, clock, names, passwords, permissions, sessions, settings, throttle, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -73,7 +73,7 @@ def _clean(effective: Effective, row: Row) -> Row:
         username = names.clean_username(row.user.username)
         full_name = names.clean_full_name(row.user.full_name)
         if row.user.password is not None:
-            users.policy(effective).require(row.user.password, users.context(effective, username))
+            user_passwords.policy(effective).require(row.user.password, user_passwords.context(effective, username))
     except Refused as error:
         return replace(row, refusal=error)
     return replace(row, user=replace(row.user, username=username, full_name=full_name))
@@ -101,7 +101,7 @@ def invite(database: Database, effective: Effective, wanted: Sequence[NewUser], 
             for user, password_hash, made in zip(good, hashes, initial, strict=True)
         ]
     return [
-        Invitation(user, made, users.initial_password_dies_at(effective, user))
+        Invitation(user, made, user_passwords.initial_password_dies_at(effective, user))
         for user, made in zip(made_users, initial, strict=True)
     ]
 
@@ -138,7 +138,7 @@ def _create(
 
 def generate(effective: Effective, username: str) -> str:
     """Return a password that fits the policy in force, to be used once."""
-    policy, context = users.policy(effective), users.context(effective, username)
+    policy, context = user_passwords.policy(effective), user_passwords.context(effective, username)
     while policy.broken(password := passwords.generate(), context):
         pass  # by chance it held a word it must not be built from
     return password
@@ -155,7 +155,7 @@ def reset_password(database: Database, effective: Effective, user_id: str, by: A
         permissions.require(db, by, permissions.RESET)
         user = users.get(db, user_id)
         users.require_owner_or_host(db, user, by)
-        users.require_own_password_free(db, effective, user_id)
+        user_passwords.require_own_password_free(db, effective, user_id)
     password = generate(effective, user.username)
     password_hash = passwords.hash_password(password)
     with database.writing() as db:
@@ -163,13 +163,13 @@ def reset_password(database: Database, effective: Effective, user_id: str, by: A
         permissions.require(db, by, permissions.RESET)
         user = users.get(db, user_id)
         users.require_owner_or_host(db, user, by)
-        users.require_own_password_free(db, effective, user_id)
-        users.store_hash(db, user, password_hash, by)
+        user_passwords.require_own_password_free(db, effective, user_id)
+        user_passwords.store_hash(db, user, password_hash, by)
         user.initial_password_at = clock.now()
         ended = sessions.end_all(db, user.id)
         throttle.lift(db, throttle.account_of(effective.secret_key, user.username_key))
         audit.record(db, "user.password-reset", by, target=user, sessions=ended)
-    return Invitation(user, password, users.initial_password_dies_at(effective, user))
+    return Invitation(user, password, user_passwords.initial_password_dies_at(effective, user))
 
 
 def unlock(database: Database, effective: Effective, user_id: str, by: Actor) -> tuple[User, bool]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, passwords, sessions, settings, throttle, tokens, users
+from authapp import audit, clock, names, passwords, sessions, settings, throttle, tokens, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -140,7 +140,7 @@ def _settle(db: Session, effective: Effective, attempt: _Try, username: str, by:
 
 def _is_expired(effective: Effective, user: User) -> bool:
     """Tell whether a user's initial password has waited too long to be used."""
-    dies_at = users.initial_password_dies_at(effective, user)
+    dies_at = user_passwords.initial_password_dies_at(effective, user)
     return dies_at is not None and clock.now() >= dies_at
 
 
@@ -165,7 +165,7 @@ def _unknown(effective: Effective, username: str) -> str:
 def _rehash(db: Session, effective: Effective, user: User, attempt: _Try, by: Actor) -> None:
     """Replace a hash of an older kind; the one a file pins stays as it is written there."""
     if attempt.new_hash and not (effective.pinned_password and users.is_owner(db, user.id)):
-        users.store_hash(db, user, attempt.new_hash, by)
+        user_passwords.store_hash(db, user, attempt.new_hash, by)
 
 
 def _log_failure(by: Actor, reason: str) -> None:

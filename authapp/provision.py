@@ -6,7 +6,19 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, logins, names, passwords, sessions, settings, throttle, tokens, users
+from authapp import (
+    audit,
+    clock,
+    logins,
+    names,
+    passwords,
+    sessions,
+    settings,
+    throttle,
+    tokens,
+    user_passwords,
+    users,
+)
 from authapp.audit import Actor
 from authapp.config.live import Adopt, NotNow, Reading
 from authapp.config.options import PASSWORD_KEYS, SECRET_KEY, USERNAME
@@ -158,8 +170,8 @@ def check(effective: Effective, given: GivenCredentials, stored: Credentials | N
     username = given.username or (stored.username if stored else "")
     if given.password is None or _known_hash(given, stored):
         return problems
-    if users.broken_rules(effective, username, given.password):
-        policy = users.policy(effective)
+    if user_passwords.broken_rules(effective, username, given.password):
+        policy = user_passwords.policy(effective)
         rules = ", ".join(rule.text for rule in policy.rules)
         message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
         place = effective.place_of.get(given.secret_key)
@@ -222,7 +234,7 @@ def _make_owner(db: Session, installation: Installation, username: str, by: Acto
     owner = db.get(User, installation.owner_id) if installation.owner_id else None
     bearer = users.find(db, username)
     if bearer is not None and bearer is not owner and bearer.signed_up:
-        _put_aside(db, bearer, by)
+        users.put_aside(db, bearer, by)
     elif bearer is not None and bearer is not owner:
         if owner is not None:
             sessions.end_all(db, owner.id)
@@ -234,18 +246,6 @@ def _make_owner(db: Session, installation: Installation, username: str, by: Acto
     owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
     owner.initial_password_at = None
     return owner
-
-
-def _put_aside(db: Session, stranger: User, by: Actor) -> None:
-    """Rename and deactivate a user who made themselves under a name that the owner takes."""
-    number = 1
-    while users.find(db, aside := f"{stranger.username[:200]} (signed up {number})"):
-        number += 1
-    before = stranger.username
-    users.call(db, stranger, aside)
-    stranger.is_active = False
-    sessions.end_all(db, stranger.id)
-    audit.record(db, "user.put-aside", by, target=stranger, before=before)
 
 
 def _complete_setup(db: Session, installation: Installation, owner: User) -> None:
@@ -261,14 +261,6 @@ def found(db: Session, installation: Installation, credentials: Credentials, by:
     settings.store_credentials(db, credentials, by=owner.id)
     _complete_setup(db, installation, owner)
     return owner
-
-
-def reviewed(database: Database, user_id: str, by: Actor) -> None:
-    """Note that the owner has looked at who else is a superuser."""
-    with database.writing() as db:
-        user = users.get(db, user_id)
-        user.recovered_at = None
-        audit.record(db, "recovery.reviewed", by, target=user)
 
 
 def _lift_lock(database: Database, effective: Effective) -> None:

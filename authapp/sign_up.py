@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from authapp import audit, names, settings, throttle, users
+from authapp import audit, names, settings, throttle, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
 from authapp.database import Database
@@ -25,13 +25,13 @@ def sign_up(
     if not effective.config.auth.sign_up:
         raise SignUpClosed
     name, clean_full_name = names.clean_username(username), names.clean_full_name(full_name)
-    users.policy(effective).require(password, users.context(effective, name))
+    user_passwords.policy(effective).require(password, user_passwords.context(effective, name))
     with database.writing() as db:
         bucket = throttle.bucket(effective.secret_key, ANYBODY, by.address)
         wait = throttle.take(db, effective.config.throttle, bucket)
     if wait is not None:
         raise TooManyTries(wait)
-    password_hash = users.new_hash(effective, name, password)
+    password_hash = user_passwords.new_hash(effective, name, password)
     with database.writing() as db:
         settings.hold(db)
         active = effective.config.auth.new_user_is_active

@@ -1,7 +1,6 @@
 """People: who is active, who is a superuser, who is called what. The last superuser cannot be lost."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -9,7 +8,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, passwords, permissions, sessions, settings
+from authapp import audit, clock, names, permissions, sessions, settings
 from authapp.audit import Actor
 from authapp.config.options import USERNAME
 from authapp.config.overlay import Effective
@@ -18,14 +17,11 @@ from authapp.errors import (
     LastSuperuser,
     NotAllowed,
     Pinned,
-    SamePassword,
     Unconfirmed,
     UsernameTaken,
     UserNotFound,
-    WrongPassword,
 )
 from authapp.models import KnownName, NamePart, Role, User, new_id
-from authapp.passwords import Policy
 from authapp.settings import Credentials
 
 OWNERS_OWN = "Only the owner, the command line and the config file change the owner's name and password."
@@ -67,85 +63,6 @@ def is_owner(db: Session, user_id: str) -> bool:
     """Tell whether a user is the owner."""
     installation = settings.installation(db)
     return installation is not None and installation.owner_id == user_id
-
-
-# -- passwords ------------------------------------------------------------------------------------------------
-
-
-def policy(effective: Effective) -> Policy:
-    """Return the password policy in force."""
-    return passwords.POLICIES[effective.config.password.policy]
-
-
-def context(effective: Effective, username: str) -> tuple[str, ...]:
-    """Return the words a password must not be built from, the user name first."""
-    return (username, effective.config.organization.name)
-
-
-def broken_rules(effective: Effective, username: str, password: str) -> list[str]:
-    """Return the texts of the policy's rules that a password breaks."""
-    return policy(effective).broken(password, context(effective, username))
-
-
-def new_hash(effective: Effective, username: str, password: str) -> str:
-    """Return the hash of a new password; raises WeakPassword. Slow, so never inside a transaction."""
-    policy(effective).require(password, context(effective, username))
-    return passwords.hash_password(password)
-
-
-def store_hash(db: Session, user: User, password_hash: str, by: Actor) -> None:
-    """Write a user's hash to where it belongs."""
-    if is_owner(db, user.id):
-        settings.store_credentials(db, Credentials(user.username, password_hash), by=by.user_id)
-    else:
-        user.password_hash = password_hash
-
-
-def require_own_password_free(db: Session, effective: Effective, user_id: str) -> None:
-    """Raise Pinned when a user is the owner and file or environment supply the password."""
-    if (key := effective.pinned_password) and is_owner(db, user_id):
-        raise Pinned(key, effective.place_of.get(key))
-
-
-def set_password(
-    database: Database,
-    effective: Effective,
-    user_id: str,
-    password: str,
-    by: Actor,
-    *,
-    keep: str | None = None,
-    instead_of: str | None = None,
-) -> None:
-    """Give a user a password of their own choice and end all sessions but `keep`.
-
-    `instead_of` is the hash the current password was checked against. Raises WeakPassword, SamePassword, Pinned,
-    and WrongPassword when somebody else was faster, such as the config file.
-    """
-    with database.reading() as db:
-        username = get(db, user_id).username
-        require_own_password_free(db, effective, user_id)
-    password_hash = new_hash(effective, username, password)
-    if instead_of is not None and passwords.verify(instead_of, password):
-        raise SamePassword
-    with database.writing() as db:
-        settings.hold(db)
-        user = get(db, user_id)
-        require_own_password_free(db, effective, user_id)
-        if instead_of is not None and password_hash_of(db, user) != instead_of:
-            raise WrongPassword
-        store_hash(db, user, password_hash, by)
-        user.initial_password_at = None
-        sessions.end_all(db, user.id, keep=keep)
-        if keep is not None:
-            sessions.prove(db, keep)
-        audit.record(db, "user.password-changed", by, target=user)
-
-
-def initial_password_dies_at(effective: Effective, user: User) -> datetime | None:
-    """Return when a user's initial password stops working, or None where there is none that could be used."""
-    made = user.initial_password_at if user.is_active else None
-    return made + effective.config.password.initial_lifetime if made else None
 
 
 # -- rows -----------------------------------------------------------------------------------------------------
@@ -190,6 +107,26 @@ def _make_findable(db: Session, user: User) -> None:
     db.add_all(NamePart(part=part, user_id=user.id) for part in names.parts(user.username, user.full_name))
     if db.get(KnownName, user.username_key) is None:
         db.add(KnownName(username_key=user.username_key, known_since=clock.now()))
+
+
+def put_aside(db: Session, stranger: User, by: Actor) -> None:
+    """Rename and deactivate a user who made themselves under a name that the owner takes."""
+    number = 1
+    while find(db, aside := f"{stranger.username[:200]} (signed up {number})"):
+        number += 1
+    before = stranger.username
+    call(db, stranger, aside)
+    stranger.is_active = False
+    sessions.end_all(db, stranger.id)
+    audit.record(db, "user.put-aside", by, target=stranger, before=before)
+
+
+def reviewed(database: Database, user_id: str, by: Actor) -> None:
+    """Note that the owner has looked at who else is a superuser."""
+    with database.writing() as db:
+        user = get(db, user_id)
+        user.recovered_at = None
+        audit.record(db, "recovery.reviewed", by, target=user)
 
 
 # -- changes --------------------------------------------------------------------------------------------------

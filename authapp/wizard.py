@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, paths, provision, sessions, settings, tokens, users
+from authapp import audit, clock, names, paths, provision, sessions, settings, tokens, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
 from authapp.config.overlay import GivenCredentials
@@ -141,7 +141,7 @@ def _credentials(snapshot: Snapshot, given: GivenCredentials, username: str, pas
     if given.password_hash is not None:
         return Credentials(name, given.password_hash)
     chosen = given.password if given.password is not None else password
-    return Credentials(name, users.new_hash(snapshot.effective, name, chosen))
+    return Credentials(name, user_passwords.new_hash(snapshot.effective, name, chosen))
 
 
 def _claim(db: Session, snapshot: Snapshot, token: str | None) -> Installation:

@@ -6,7 +6,7 @@ import click
 
 from authapp import sessions
 from authapp.cli.common import config_option, existing, json_option, moment, print_json, print_table, shell
-from authapp.cli.user import UserName, find_user
+from authapp.cli.people import UserName, find_user
 from authapp.devices import device
 from authapp.installed import Installed
 from authapp.models import SignedIn, User

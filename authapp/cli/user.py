@@ -1,49 +1,16 @@
 """`authapp user`: what superusers do on the admin pages, for whoever has a shell."""
 
-from collections.abc import Iterator
 from typing import Any, TextIO
 
 import click
-from click.shell_completion import CompletionItem
 
-from authapp import directory, invitations, paths, userlist, users
-from authapp.cli.common import (
-    ask_password,
-    config_option,
-    existing,
-    json_option,
-    moment,
-    print_json,
-    print_table,
-    shell,
-)
-from authapp.directory import Listed, Query
-from authapp.errors import AuthappError, UserNotFound
-from authapp.installed import Installed
-from authapp.invitations import Invitation, NewUser
-from authapp.models import Role, User
+from authapp import directory, invitations, userlist, users
+from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, print_table, shell
+from authapp.cli.people import all_pages, facts, find_user, invitation, print_password, row, say, user_argument
+from authapp.directory import Query
+from authapp.invitations import NewUser
+from authapp.models import Role
 from authapp.paths import Locations
-
-
-class UserName(click.ParamType[str]):
-    """A user's name or id; the shell completes names."""
-
-    name = "user"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the first names that begin like what was typed; none where there is no installation."""
-        del param
-        try:
-            installed = existing(paths.locate(ctx.params.get("config_file")))
-            with installed.database.reading() as db:
-                page = directory.page(db, installed.live.current, Query(search=incomplete), shell())
-        except (AuthappError, click.ClickException):
-            return []
-        names = [one.user.username for one in page.users]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-user_argument = click.argument("user", type=UserName())
 
 
 @click.group("user")
@@ -66,12 +33,12 @@ def list_command(
     """List users."""
     installed = existing(locations)
     query = Query(search=search, role=role or "", active=active, sort=sort, limit=directory.LONGEST_PAGE)
-    listed = list(_all_pages(installed, query))
+    listed = list(all_pages(installed, query))
     if as_json:
-        print_json([_facts(one) for one in listed])
+        print_json([facts(one) for one in listed])
     else:
         heading = ("USER NAME", "FULL NAME", "ROLE", "ACTIVE", "LAST SIGN-IN", "STATE")
-        print_table(heading, [_row(one) for one in listed])
+        print_table(heading, [row(one) for one in listed])
 
 
 @user_group.command("show")
@@ -83,11 +50,11 @@ def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
     installed = existing(locations)
     with installed.database.reading() as db:
         (one,) = directory.listed(db, installed.live.current, [find_user(installed, user)])
-    facts = _facts(one)
+    known = facts(one)
     if as_json:
-        print_json(facts)
+        print_json(known)
         return
-    for name, value in facts.items():
+    for name, value in known.items():
         words = {True: "yes", False: "no", None: "never"}.get(value, value) if not isinstance(value, str) else value
         click.echo(f"{name.replace('_', ' ')}: {words}")
 
@@ -114,11 +81,11 @@ def add_command(
     installed = existing(locations)
     made = invitations.invite(installed.database, installed.live.current, wanted, shell())
     if as_json:
-        print_json([_invitation(one) for one in made] if file else _invitation(made[0]))
+        print_json([invitation(one) for one in made] if file else invitation(made[0]))
         return
     for one in made:
         click.echo(f"{one.user.username} was created" + ("." if one.user.is_active else ", and is not active yet."))
-        _print_password(one)
+        print_password(one)
 
 
 def _new_user(
@@ -148,7 +115,7 @@ def activate_command(locations: Locations, user: str, *, as_json: bool) -> None:
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.set_active(installed.database, found.id, shell(), active=True)
-    _say(installed, changed, "may sign in already" if found.is_active else "may sign in now", as_json=as_json)
+    say(installed, changed, "may sign in already" if found.is_active else "may sign in now", as_json=as_json)
 
 
 @user_group.command("deactivate")
@@ -161,7 +128,7 @@ def deactivate_command(locations: Locations, user: str, *, as_json: bool) -> Non
     found = find_user(installed, user)
     changed = users.set_active(installed.database, found.id, shell(), active=False)
     what = "may not sign in any more, and is signed out" if found.is_active else "was not active"
-    _say(installed, changed, what, as_json=as_json)
+    say(installed, changed, what, as_json=as_json)
 
 
 @user_group.command("promote")
@@ -173,7 +140,7 @@ def promote_command(locations: Locations, user: str, *, as_json: bool) -> None:
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.set_superuser(installed.database, found.id, shell(), superuser=True)
-    _say(
+    say(
         installed,
         changed,
         "is a superuser already" if found.is_superuser else "is a superuser now",
@@ -190,7 +157,7 @@ def demote_command(locations: Locations, user: str, *, as_json: bool) -> None:
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.set_superuser(installed.database, found.id, shell(), superuser=False)
-    _say(
+    say(
         installed,
         changed,
         "is no superuser any more" if found.is_superuser else "was no superuser",
@@ -208,7 +175,7 @@ def rename_command(locations: Locations, user: str, username: str, *, as_json: b
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.edit(installed.database, installed.live.current, found.id, shell(), username=username)
-    _say(installed, changed, f"is the new name of {found.username}", as_json=as_json)
+    say(installed, changed, f"is the new name of {found.username}", as_json=as_json)
 
 
 @user_group.command("reset-password")
@@ -221,10 +188,10 @@ def reset_password_command(locations: Locations, user: str, *, as_json: bool) ->
     found = find_user(installed, user)
     made = invitations.reset_password(installed.database, installed.live.current, found.id, shell())
     if as_json:
-        print_json(_invitation(made))
+        print_json(invitation(made))
         return
     click.echo(f"{made.user.username} has a new password; the old one and every session are gone.")
-    _print_password(made)
+    print_password(made)
 
 
 @user_group.command("unlock")
@@ -237,7 +204,7 @@ def unlock_command(locations: Locations, user: str, *, as_json: bool) -> None:
     found, was_locked = invitations.unlock(
         installed.database, installed.live.current, find_user(installed, user).id, shell()
     )
-    _say(installed, found, "may try again" if was_locked else "was not locked", as_json=as_json)
+    say(installed, found, "may try again" if was_locked else "was not locked", as_json=as_json)
 
 
 @user_group.command("delete")
@@ -256,72 +223,3 @@ def delete_command(locations: Locations, user: str, *, yes: bool, as_json: bool)
         print_json({"id": found.id, "username": found.username, "deleted": True})
     else:
         click.echo(f"{found.username} is deleted.")
-
-
-# -- helpers --------------------------------------------------------------------------------------------------
-
-
-def find_user(installed: Installed, user: str) -> User:
-    """Return the user with a name or an id."""
-    with installed.database.reading() as db:
-        found = users.find(db, user) or db.get(User, user)
-    if found is None:
-        raise UserNotFound
-    return found
-
-
-def _all_pages(installed: Installed, query: Query) -> Iterator[Listed]:
-    cursor: str | None = ""
-    while cursor is not None:
-        with installed.database.reading() as db:
-            page = directory.page(
-                db, installed.live.current, Query(**{**_fields(query), "cursor": cursor}), shell()
-            )
-        yield from page.users
-        cursor = page.next_cursor
-
-
-def _fields(query: Query) -> dict[str, Any]:
-    return {name: getattr(query, name) for name in Query.__slots__}
-
-
-def _facts(one: Listed) -> dict[str, Any]:
-    return {**directory.facts(one.user), "is_owner": one.is_owner, "is_locked": one.is_locked}
-
-
-def _row(one: Listed) -> tuple[str, ...]:
-    user = one.user
-    states = {"locked": one.is_locked, "must change password": user.must_change_password}
-    role = "owner" if one.is_owner else "superuser" if user.is_superuser else "user"
-    return (
-        user.username,
-        user.full_name,
-        role,
-        "yes" if user.is_active else "no",
-        moment(user.last_login_at),
-        ", ".join(state for state, holds in states.items() if holds),
-    )
-
-
-def _invitation(made: Invitation) -> dict[str, Any]:
-    facts = directory.facts(made.user)
-    if made.initial_password is not None:
-        facts["initial_password"] = made.initial_password
-    return facts
-
-
-def _print_password(made: Invitation) -> None:
-    if made.initial_password is None:
-        return
-    until = f"works until {moment(made.dies_at)} UTC" if made.dies_at else "works once the user is active"
-    click.echo(f"Initial password: {made.initial_password}")
-    click.echo(f"It is shown this once, {until}, and has to be replaced at the first sign-in.")
-
-
-def _say(installed: Installed, user: User, what: str, *, as_json: bool) -> None:
-    if not as_json:
-        click.echo(f"{user.username} {what}.")
-        return
-    with installed.database.reading() as db:
-        (one,) = directory.listed(db, installed.live.current, [user])
-    print_json(_facts(one))

@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from authapp import audit, logins, sessions, users
+from authapp import audit, logins, sessions, user_passwords, users
 from authapp.errors import (
     BadFullName,
     LoginFailed,
@@ -83,7 +83,7 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
     me, by = who(), visitor("form", who())
     try:
         checked = logins.confirm(database(), effective(), me.username, text(form.current_password), by)
-        users.set_password(
+        user_passwords.set_password(
             database(), effective(), me.user_id, text(form.new_password), by, keep=me.session_id, instead_of=checked
         )
     except (WrongPassword, LoginFailed) as error:
@@ -134,14 +134,14 @@ def end_other_sessions() -> Response:
 def password_check() -> Response:
     """Say which of the policy's rules a password breaks, while it is being typed."""
     username = request.form.get("username") or who().username
-    return jsonify(users.broken_rules(effective(), username, request.form.get("password", "")))
+    return jsonify(user_passwords.broken_rules(effective(), username, request.form.get("password", "")))
 
 
 def _pinned(user_id: str) -> Pinned | None:
     """Return why this user's password cannot be changed here, or None."""
     with database().reading() as db:
         try:
-            users.require_own_password_free(db, effective(), user_id)
+            user_passwords.require_own_password_free(db, effective(), user_id)
         except Pinned as error:
             return error
     return None
@@ -168,7 +168,7 @@ def _page(form: NewPasswordForm) -> str:
     return render_template(
         "account/password.html",
         form=form,
-        policy=users.policy(effective()),
+        policy=user_passwords.policy(effective()),
         pinned=_pinned(who().user_id),
         initial=_has_initial_password(),
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import directory, provision, sessions, stored_options, users
+from authapp import directory, sessions, stored_options, users
 from authapp.config.overlay import Effective
 from authapp.errors import BadQuery, BadValue, Pinned
 from authapp.organization import NAME, WORKSPACE_NAME
@@ -122,5 +122,5 @@ def recovery() -> Response | str:
 @access("superuser")
 def recovery_submit() -> Response:
     """Note that the owner has looked."""
-    provision.reviewed(database(), who().user_id, visitor("form", who()))
+    users.reviewed(database(), who().user_id, visitor("form", who()))
     return redirect(url_for("account.home"), 303)

@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from authapp import invitations, userlist, users
+from authapp import invitations, user_passwords, userlist
 from authapp.errors import BadFullName, BadList, BadUsername, UsernameTaken, WeakPassword
 from authapp.invitations import NewUser, Row
 from authapp.models import Role
@@ -85,4 +85,4 @@ def _list(form: UserListForm, rows: list[Row] | None = None) -> str:
 
 
 def _form(form: NewUserForm) -> str:
-    return render_template("users/new_user.html", form=form, policy=users.policy(effective()))
+    return render_template("users/new_user.html", form=form, policy=user_passwords.policy(effective()))

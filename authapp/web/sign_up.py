@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from authapp import sign_up as rule
-from authapp import users
+from authapp import user_passwords
 from authapp.errors import BadFullName, BadUsername, SignUpClosed, TooManyTries, WeakPassword
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import SignUpForm, text
@@ -51,7 +51,7 @@ def password_check() -> Response:
     """Say which of the policy's rules a password breaks, while it is being typed."""
     _require_open()
     username, password = request.form.get("username", ""), request.form.get("password", "")
-    return jsonify(users.broken_rules(effective(), username, password))
+    return jsonify(user_passwords.broken_rules(effective(), username, password))
 
 
 def _require_open() -> None:
@@ -61,4 +61,6 @@ def _require_open() -> None:
 
 def _page(form: SignUpForm) -> str:
     active = effective().config.auth.new_user_is_active
-    return render_template("sign_up/sign_up.html", form=form, policy=users.policy(effective()), active=active)
+    return render_template(
+        "sign_up/sign_up.html", form=form, policy=user_passwords.policy(effective()), active=active
+    )

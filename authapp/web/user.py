@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import audit, directory, invitations, names, sessions, users
+from authapp import audit, directory, invitations, names, sessions, user_passwords, users
 from authapp.errors import BadFullName, BadUsername, NotAllowed, Pinned, Refused, UsernameTaken
 from authapp.models import User
 from authapp.web.errors import status_of
@@ -116,7 +116,7 @@ def _page(user: User, form: EditUserForm) -> str:
             sessions=sessions.all_of(db, effective().config.session, user.id),
             history=audit.history(db, user.id, before=request.args.get("before", type=int), limit=ENTRIES),
             more=ENTRIES,
-            dies_at=users.initial_password_dies_at(effective(), user),
+            dies_at=user_passwords.initial_password_dies_at(effective(), user),
             here=url_for("user.show", user_id=user.id),
             my_session=who().session_id,
         )

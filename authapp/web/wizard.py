@@ -3,7 +3,7 @@
 from flask import Blueprint, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from authapp import users, wizard
+from authapp import user_passwords, wizard
 from authapp.config.options import USERNAME
 from authapp.errors import BadSetupToken, BadUsername, SetupClosed, WeakPassword
 from authapp.web.forms import SetupForm, SetupTokenForm, text
@@ -75,7 +75,7 @@ def password_check() -> Response:
     if not _has_proof():
         raise BadSetupToken
     username = snapshot().given.username or request.form.get("username", "")
-    return jsonify(users.broken_rules(effective(), username, request.form.get("password", "")))
+    return jsonify(user_passwords.broken_rules(effective(), username, request.form.get("password", "")))
 
 
 def _has_proof() -> bool:
@@ -102,7 +102,11 @@ def _page(form: SetupForm) -> str:
     }
     given = snapshot().given
     return render_template(
-        "wizard/setup.html", form=form, policy=users.policy(in_force), pinned_username=given.username, places=places
+        "wizard/setup.html",
+        form=form,
+        policy=user_passwords.policy(in_force),
+        pinned_username=given.username,
+        places=places,
     )
 
 

@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import select
 from werkzeug.security import generate_password_hash
 
-from authapp import logins, passwords, sessions, users
+from authapp import logins, passwords, sessions, user_passwords, users
 from authapp.audit import Actor
 from authapp.database import Database
 from authapp.errors import LoginFailed, WrongPassword
@@ -60,7 +60,7 @@ def refusal(world: World, username: str = BOB, password: str = WRONG, *, address
 def store_hash(world: World, username: str, password_hash: str) -> None:
     """Give a user a hash."""
     with world.database.writing() as db:
-        users.store_hash(db, users.get(db, world.user(username).id), password_hash, SHELL)
+        user_passwords.store_hash(db, users.get(db, world.user(username).id), password_hash, SHELL)
 
 
 def stored_hash(world: World, username: str) -> str | None:
@@ -326,7 +326,7 @@ def test_a_password_changed_while_verifying(cast: World, monkeypatch: pytest.Mon
         right = real(password_hash, password)
         if pending:
             effective, user = cast.snapshot.effective, cast.user(name)
-            users.set_password(cast.connect(), effective, user.id, pending.pop(), SHELL)
+            user_passwords.set_password(cast.connect(), effective, user.id, pending.pop(), SHELL)
         return right
 
     monkeypatch.setattr(passwords, "verify", verify_slowly)
@@ -355,7 +355,12 @@ def test_a_password_changed_while_the_session_begins(
     start, change = (
         sessions.start,
         partial(
-            users.set_password, cast.connect(), cast.snapshot.effective, cast.user(name).id, OTHER_PASSWORD, SHELL
+            user_passwords.set_password,
+            cast.connect(),
+            cast.snapshot.effective,
+            cast.user(name).id,
+            OTHER_PASSWORD,
+            SHELL,
         ),
     )
     changing = threading.Thread(target=change)

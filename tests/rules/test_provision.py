@@ -14,7 +14,7 @@ from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from authapp import logins, passwords, provision, settings, users
+from authapp import logins, passwords, provision, settings, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.examine import examine
 from authapp.config.live import NotNow, Reading
@@ -268,7 +268,7 @@ def test_a_recovery_is_marked_for_review(cast: World) -> None:
     assert cast.user(ADA).recovered_at is None
     cast.write_credentials(ADA, OTHER_PASSWORD)
     assert cast.user(ADA).recovered_at is not None
-    provision.reviewed(cast.database, cast.user(ADA).id, SHELL)
+    users.reviewed(cast.database, cast.user(ADA).id, SHELL)
     assert cast.user(ADA).recovered_at is None
     assert cast.events()[-1] == "recovery.reviewed success"
 
@@ -522,7 +522,7 @@ def test_a_password_changed_while_adopting(world: World, monkeypatch: pytest.Mon
 
     def hash_slowly(password: str) -> str:
         if pending:
-            users.set_password(other, replace(effective, source_of={}), ada.id, pending.pop(), SHELL)
+            user_passwords.set_password(other, replace(effective, source_of={}), ada.id, pending.pop(), SHELL)
         return real(password)
 
     monkeypatch.setattr(passwords, "hash_password", hash_slowly)

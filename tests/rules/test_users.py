@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from authapp import invitations, logins, names, passwords, settings, users
+from authapp import invitations, logins, names, passwords, settings, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.options import Config
 from authapp.config.overlay import Effective
@@ -250,7 +250,7 @@ def test_what_is_so_already_is_not_recorded(cast: World, name: str, change: str)
     [
         partial(users.set_active, by=SHELL, active=False),
         partial(users.set_superuser, by=SHELL, superuser=True),
-        partial(users.set_password, effective=Effective(Config()), password=PASSWORD, by=SHELL),
+        partial(user_passwords.set_password, effective=Effective(Config()), password=PASSWORD, by=SHELL),
     ],
 )
 def test_nobody_to_change(cast: World, change: Callable[..., object]) -> None:
@@ -341,7 +341,7 @@ def test_two_superusers_turn_on_each_other(world: World, first: str, second: str
 def test_a_new_password(cast: World, name: str) -> None:
     """After a change the new password signs in, the old one does not, and the old sessions are over."""
     sign_in(cast, name)
-    users.set_password(cast.database, cast.snapshot.effective, cast.user(name).id, OTHER_PASSWORD, SHELL)
+    user_passwords.set_password(cast.database, cast.snapshot.effective, cast.user(name).id, OTHER_PASSWORD, SHELL)
     assert cast.sessions_of(name) == 0
     assert sign_in(cast, name, OTHER_PASSWORD)
     with pytest.raises(LoginFailed):
@@ -352,13 +352,13 @@ def test_a_new_password_is_judged(cast: World) -> None:
     """A new password that breaks the policy is refused, and nothing changes."""
     before = cast.tables()
     with pytest.raises(WeakPassword):
-        users.set_password(cast.database, cast.snapshot.effective, cast.user(BOB).id, WEAK_PASSWORD, SHELL)
+        user_passwords.set_password(cast.database, cast.snapshot.effective, cast.user(BOB).id, WEAK_PASSWORD, SHELL)
     assert cast.tables() == before
 
 
 def test_the_owners_hash_lives_in_the_settings_table_alone(cast: World) -> None:
     """The owner's row has no hash, before and after a change of the password."""
-    users.set_password(cast.database, cast.snapshot.effective, cast.user(ADA).id, OTHER_PASSWORD, SHELL)
+    user_passwords.set_password(cast.database, cast.snapshot.effective, cast.user(ADA).id, OTHER_PASSWORD, SHELL)
     assert cast.user(ADA).password_hash is None
     with cast.database.reading() as db:
         stored = settings.credentials(db)
@@ -371,8 +371,8 @@ def test_a_pinned_password_stays(world: World) -> None:
     world.write_credentials()
     effective = world.snapshot.effective
     with pytest.raises(Pinned, match=r"config\.yml, line 4"):
-        users.set_password(world.database, effective, world.user(ADA).id, OTHER_PASSWORD, SHELL)
-    users.set_password(world.database, effective, world.add(BOB).id, OTHER_PASSWORD, SHELL)
+        user_passwords.set_password(world.database, effective, world.user(ADA).id, OTHER_PASSWORD, SHELL)
+    user_passwords.set_password(world.database, effective, world.add(BOB).id, OTHER_PASSWORD, SHELL)
     assert sign_in(world, BOB, OTHER_PASSWORD)
 
 
@@ -390,7 +390,7 @@ def test_a_password_change_that_was_overtaken_is_refused(cast: World) -> None:
     cast.write_credentials(password=OTHER_PASSWORD)
     stored = cast.setting("server.basic-auth")
     with pytest.raises(WrongPassword):
-        users.set_password(
+        user_passwords.set_password(
             cast.database, Effective(Config()), ada.id, "Third time (lucky)", SHELL, instead_of=checked
         )
     assert cast.setting("server.basic-auth") == stored

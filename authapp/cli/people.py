@@ -1,0 +1,103 @@
+"""What the commands about people share: finding a user, and how users are printed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from authapp import directory, paths, users
+from authapp.cli.common import existing, moment, print_json, shell
+from authapp.directory import Listed, Query
+from authapp.errors import AuthappError, UserNotFound
+from authapp.installed import Installed
+from authapp.invitations import Invitation
+from authapp.models import User
+
+
+class UserName(click.ParamType[str]):
+    """A user's name or id; the shell completes names."""
+
+    name = "user"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the first names that begin like what was typed; none where there is no installation."""
+        del param
+        try:
+            installed = existing(paths.locate(ctx.params.get("config_file")))
+            with installed.database.reading() as db:
+                page = directory.page(db, installed.live.current, Query(search=incomplete), shell())
+        except (AuthappError, click.ClickException):
+            return []
+        names = [one.user.username for one in page.users]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+user_argument = click.argument("user", type=UserName())
+
+
+def find_user(installed: Installed, user: str) -> User:
+    """Return the user with a name or an id."""
+    with installed.database.reading() as db:
+        found = users.find(db, user) or db.get(User, user)
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+def all_pages(installed: Installed, query: Query) -> Iterator[Listed]:
+    """Yield the users of every page of a list."""
+    cursor: str | None = ""
+    while cursor is not None:
+        with installed.database.reading() as db:
+            page = directory.page(db, installed.live.current, replace(query, cursor=cursor), shell())
+        yield from page.users
+        cursor = page.next_cursor
+
+
+def facts(one: Listed) -> dict[str, Any]:
+    """Return what scripts are told of a user."""
+    return {**directory.facts(one.user), "is_owner": one.is_owner, "is_locked": one.is_locked}
+
+
+def row(one: Listed) -> tuple[str, ...]:
+    """Return a line of the table of users."""
+    user = one.user
+    states = {"locked": one.is_locked, "must change password": user.must_change_password}
+    role = "owner" if one.is_owner else "superuser" if user.is_superuser else "user"
+    return (
+        user.username,
+        user.full_name,
+        role,
+        "yes" if user.is_active else "no",
+        moment(user.last_login_at),
+        ", ".join(state for state, holds in states.items() if holds),
+    )
+
+
+def invitation(made: Invitation) -> dict[str, Any]:
+    """Return what scripts are told of a user who was created; the initial password this once."""
+    known = directory.facts(made.user)
+    if made.initial_password is not None:
+        known["initial_password"] = made.initial_password
+    return known
+
+
+def print_password(made: Invitation) -> None:
+    """Print an initial password, if there is one."""
+    if made.initial_password is None:
+        return
+    until = f"works until {moment(made.dies_at)} UTC" if made.dies_at else "works once the user is active"
+    click.echo(f"Initial password: {made.initial_password}")
+    click.echo(f"It is shown this once, {until}, and has to be replaced at the first sign-in.")
+
+
+def say(installed: Installed, user: User, what: str, *, as_json: bool) -> None:
+    """Say in a sentence what became of a user, or print the user for scripts."""
+    if not as_json:
+        click.echo(f"{user.username} {what}.")
+        return
+    with installed.database.reading() as db:
+        (one,) = directory.listed(db, installed.live.current, [user])
+    print_json(facts(one))
