@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 
-.PHONY: help install run test lint types imports wheel shape bench check
+.PHONY: help install run test lint types imports wheel shape bench docs check
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -40,5 +40,8 @@ shape: .venv/.dev-stamp ## Measure functions, files, docstrings and comments
 
 bench: .venv/.dev-stamp ## Measure the pages of the users with 1,000 and 100,000 of them
 	$(PYTHON) benchmarks/users.py
+
+docs: .venv/.dev-stamp ## Write what the documentation repeats from the code
+	$(PYTHON) scripts/docs
 
 check: lint types imports test wheel shape ## All of the above
