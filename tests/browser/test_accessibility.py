@@ -1,5 +1,7 @@
 """Every page, light and dark, narrow and wide: axe finds no violation, and nothing scrolls sideways."""
 
+import json
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -22,6 +24,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.start().set_up()
         for name in (BOB, LONG_NAME):
             server.run("superuser", "--username", name, "--password-stdin", typed=PASSWORD + "\n")
+        server.run("user", "add", DORA, "--full-name", "Dora the Second", "--active")
         server.write_config("organization:\n  name: An Organization With A Long Name\nauth:\n  mode: basic\n")
         yield server
 
@@ -32,6 +35,15 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with installation(tmp_path_factory.mktemp("closed")) as server:
         server.write_config(credentials(ADA, WEAK_PASSWORD))
         yield server.start()
+
+
+@pytest.fixture(scope="module")
+def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server where strangers may sign up."""
+    with installation(tmp_path_factory.mktemp("open")) as server:
+        server.write_config("auth:\n  sign-up: true\n")
+        server.start().set_up()
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +78,31 @@ def finish(person: Person) -> None:
     person.open(person.server.setup_path).fill(username=ADA, password=WEAK_PASSWORD).press("Finish and sign in")
 
 
+def paste(person: Person, users: str) -> Person:
+    """As Ada, look at a pasted list."""
+    return person.sign_in().open("/admin/users/list").fill(users=users).press("Look at the list")
+
+
+def delete_all(person: Person) -> Person:
+    """As Ada, choose everybody and ask to delete them."""
+    person.sign_in().open("/admin/users")
+    person.page.get_by_role("checkbox", name="Choose all on this page").check()
+    return person.press("Delete…")
+
+
+def be_asked_again(person: Person) -> None:
+    """As Ada, change something long after the password was typed."""
+    person.sign_in().open("/admin/users")
+    person.server.forget_proofs()
+    person.flip(f"Active: {LONG_NAME}").fill(proof="wrong").press("Go on")
+
+
+def be_invited(person: Person) -> None:
+    """Sign in with an initial password."""
+    made = json.loads(person.server.run("user", "add", f"g{time.time_ns()}", "--active", "--json").stdout)
+    person.sign_in(made["username"], made["initial_password"])
+
+
 def show_recovery(person: Person) -> None:
     """Open the sign-in page and unfold what it says about recovery."""
     person.open("/login").page.get_by_text("Trouble signing in?").click()
@@ -98,6 +135,47 @@ PAGES: dict[str, tuple[str, Way]] = {
     "users": ("shared", lambda person: person.sign_in().open("/admin/users")),
     "new user": ("shared", lambda person: person.sign_in().open("/admin/users/new")),
     "new user, refused": ("shared", lambda person: person.sign_in().create(BOB, WEAK_PASSWORD)),
+    "users, found": (
+        "shared",
+        lambda person: person.sign_in().open("/admin/users?q=a-very&role=admin&sort=-created_at"),
+    ),
+    "users, none found": ("shared", lambda person: person.sign_in().open("/admin/users?q=nobody-is-called-so")),
+    "users, deleting several": ("shared", delete_all),
+    "new list": ("shared", lambda person: person.sign_in().open("/admin/users/list")),
+    "new list, refused": ("shared", lambda person: paste(person, f"{LONG_NAME}, Somebody\na:b")),
+    "new list, preview": ("shared", lambda person: paste(person, "grace, Grace Hopper\nnew-" + LONG_NAME)),
+    "initial passwords": (
+        "shared",
+        lambda person: paste(person, f"u{time.time_ns()}\nw{time.time_ns()}@example.com").press("Create 2 users"),
+    ),
+    "a user": ("shared", lambda person: person.sign_in().open("/admin/users?q=a-very").follow(LONG_NAME)),
+    "a user, invited": ("shared", lambda person: person.sign_in().open("/admin/users?q=dora").follow(DORA)),
+    "a user, deleting": (
+        "shared",
+        lambda person: (
+            person.sign_in()
+            .open("/admin/users?q=a-very")
+            .follow(LONG_NAME)
+            .follow("Delete this user")
+            .fill(typed="x")
+            .press("Delete for good")
+        ),
+    ),
+    "asked for the password again": ("shared", be_asked_again),
+    "asked twice": (
+        "shared",
+        lambda person: person.sign_in(BOB).open("/admin/users?q=bob").flip(f"Superuser: {BOB}"),
+    ),
+    "sessions": ("shared", lambda person: person.sign_in().open("/admin/sessions")),
+    "settings": ("shared", lambda person: person.sign_in().open("/admin/settings")),
+    "own sessions": ("shared", lambda person: person.sign_in().open("/account/sessions")),
+    "initial password to be replaced": ("shared", be_invited),
+    "sign up": ("open_to_all", lambda person: person.open("/sign-up")),
+    "sign in, with a link to sign up": ("open_to_all", lambda person: person.open("/login")),
+    "signed up": (
+        "open_to_all",
+        lambda person: person.open("/sign-up").fill(username=BOB, password=PASSWORD).press("Sign up"),
+    ),
     "not found": ("shared", lambda person: person.sign_in().open("/nothing")),
     "closed start": ("closed", lambda person: person.open("/")),
     "recovery": ("recovering", lambda person: person.sign_in(ADA, OTHER_PASSWORD)),

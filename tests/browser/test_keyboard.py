@@ -90,6 +90,58 @@ def test_the_admin_page(shared: Server, visitor: Visitor) -> None:
         assert ada.switch(f"{label}: {BOB}").get_attribute("aria-checked") == state
 
 
+def test_the_whole_list_of_users(shared: Server, visitor: Visitor) -> None:
+    """With the keyboard alone users are searched, sorted, chosen, deactivated and deleted."""
+    ada = visitor(shared).sign_in()
+    for name in ("kim1", "kim2"):
+        ada.create(name).flip(f"Active: {name}")
+    ada.open("/admin/users")
+    type_into(ada, "Search names", "kim")
+    use(ada, "Search")
+    use(ada, "Created")
+    assert ada.page.locator("th[aria-sort=descending]").inner_text().startswith("Created")
+    step_to(ada, "Choose all on this page")
+    ada.page.keyboard.press("Space")
+    use(ada, "Deactivate")
+    assert ada.switch("Active: kim2").get_attribute("aria-checked") == "false"
+    step_to(ada, "Choose kim1")
+    ada.page.keyboard.press("Space")
+    use(ada, "Delete…")
+    ada.page.keyboard.type("delete")
+    use(ada, "Delete for good")
+    assert "kim1 deleted." in ada.text
+
+
+def test_a_users_page(shared: Server, visitor: Visitor) -> None:
+    """With the keyboard alone a user is renamed, their password reset, and they are deleted."""
+    ada = visitor(shared).sign_in().create("lee").open("/admin/users?q=lee")
+    use(ada, "lee")
+    step_to(ada, "User name")
+    ada.page.keyboard.press("Control+A")
+    ada.page.keyboard.type("lee2")
+    use(ada, "Save")
+    assert ada.heading == "lee2"
+    use(ada, "Reset password")
+    use(ada, "I have it, go on")
+    ada.open("/admin/users?q=lee2")
+    use(ada, "lee2")
+    use(ada, "Delete this user")
+    ada.page.keyboard.type("lee2")
+    use(ada, "Delete for good")
+    assert "lee2 is deleted." in ada.text
+
+
+def test_a_pasted_list(shared: Server, visitor: Visitor) -> None:
+    """With the keyboard alone a list is typed, looked at, and created."""
+    ada = visitor(shared).sign_in().open("/admin/users")
+    use(ada, "Paste a list")
+    ada.page.keyboard.type("max\nmia, Mia Moss")
+    use(ada, "Look at the list")
+    use(ada, "Create 2 users")
+    use(ada, "I have them, go on")
+    assert ada.heading == "Users"
+
+
 def test_the_form_for_a_new_user(shared: Server, visitor: Visitor) -> None:
     """The switches of the form for a new user are moved with the space bar."""
     ada = visitor(shared).sign_in().open("/admin/users/new")
@@ -102,13 +154,25 @@ def test_the_form_for_a_new_user(shared: Server, visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["/", "/account", "/account/password", "/admin/users", "/admin/users/new", "/nothing"]
+    "page",
+    [
+        "/",
+        "/account",
+        "/account/password",
+        "/admin/users",
+        "/admin/users/new",
+        "/admin/users/list",
+        "/admin/sessions",
+        "/admin/settings",
+        "/account/sessions",
+        "/nothing",
+    ],
 )
 def test_every_control_is_reached(shared: Server, visitor: Visitor, page: str) -> None:
     """Tab reaches every link, button and field of the page, and each shows that it has the focus."""
     ada = visitor(shared).sign_in().open(page)
     ada.page.evaluate("document.activeElement.blur()")
-    wanted = "a[href], button:enabled, input:enabled:not([type=hidden]), summary"
+    wanted = "a[href], button:enabled, input:enabled:not([type=hidden]), select, textarea:not([hidden]), summary"
     visible = [element for element in ada.page.locator(wanted).all() if element.is_visible()]
     reached = set()
     for _ in range(MOST_STEPS):

@@ -56,6 +56,33 @@ def test_looking_after_users(shared: Server, visitor: Visitor) -> None:
     assert bob.open("/").path == "/login"
 
 
+def test_inviting_and_the_first_sign_in(shared: Server, visitor: Visitor) -> None:
+    """A pasted list, the page with the initial passwords and the forced change work without JavaScript."""
+    ada = plain(visitor, shared).sign_in().open("/admin/users/list")
+    ada.page.locator("[name=active]").check()
+    ada.fill(users="grace, Grace Hopper\nalan").press("Look at the list").press("Create 2 users")
+    initial = ada.page.locator(".password").first.inner_text()
+    assert not ada.page.get_by_role("button", name="Copy").first.is_visible()
+    grace = plain(visitor, shared).sign_in("grace", initial)
+    grace.fill(current_password=initial, new_password=OTHER_PASSWORD).press("Change password")
+    assert grace.heading == "Hello, Grace Hopper"
+
+
+def test_the_whole_admin_page(shared: Server, visitor: Visitor) -> None:
+    """Searching, choosing, deleting several, the proof in between and sessions work without JavaScript."""
+    ada = plain(visitor, shared).sign_in().create("temp1").create("temp2")
+    ada.open("/admin/users").fill(q="temp").press("Search").follow("Last sign-in")
+    for name in ("temp1", "temp2"):
+        ada.page.get_by_role("checkbox", name=f"Choose {name}").check()
+    shared.forget_proofs()
+    ada.press("Delete…").fill(proof=PASSWORD).press("Go on").fill(typed="delete").press("Delete for good")
+    assert "2 users deleted." in ada.text
+    assert ada.follow("Sessions").heading == "Sessions"
+    assert (
+        ada.follow("Settings").fill(organization="Acme").press("Save").text.startswith("Skip to the content\nAcme")
+    )
+
+
 def test_changing_ones_password(shared: Server, visitor: Visitor) -> None:
     """The password is changed without JavaScript."""
     plain(visitor, shared).sign_in().create("eve").flip("Active: eve")
