@@ -85,7 +85,7 @@ def confirm(
     """
     attempt = _try(database, effective, username, password, by)
     with database.writing() as db:
-        outcome = _settle(db, effective, attempt, username, by)
+        outcome = _settle(db, effective, attempt, username, by, signed_in=True)
         if isinstance(outcome, User) and session_id is not None:
             sessions.prove(db, session_id)
     if isinstance(outcome, LoginFailed) or attempt.password_hash is None:
@@ -120,8 +120,13 @@ def _find(db: Session, username: str) -> User | None:
         return None
 
 
-def _settle(db: Session, effective: Effective, attempt: _Try, username: str, by: Actor) -> User | LoginFailed:
-    """Write down how a try ended; returns the user, or the refusal to raise after the commit."""
+def _settle(
+    db: Session, effective: Effective, attempt: _Try, username: str, by: Actor, *, signed_in: bool = False
+) -> User | LoginFailed:
+    """Write down how a try ended; returns the user, or the refusal to raise after the commit.
+
+    Somebody `signed_in` has used the initial password in time, and may still replace it.
+    """
     settings.hold(db)
     user = db.get(User, attempt.user_id) if attempt.user_id else None
     # Somebody may have changed the password while it was being verified.
@@ -131,7 +136,7 @@ def _settle(db: Session, effective: Effective, attempt: _Try, username: str, by:
     if not user.is_active:
         throttle.clear(db, attempt.bucket)
         return _refuse(db, effective, attempt, username, by, "inactive", user)
-    if _is_expired(effective, user):
+    if not signed_in and _is_expired(effective, user):
         return _refuse(db, effective, attempt, username, by, "expired", user)
     throttle.clear(db, attempt.bucket)
     _rehash(db, effective, user, attempt, by)

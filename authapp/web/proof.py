@@ -8,6 +8,7 @@ from authapp.errors import LoginFailed, WrongPassword
 from authapp.logins import Identity
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import Form, ProofForm, text
+from authapp.web.security import SAFE_METHODS
 from authapp.web.state import database, effective, visitor
 
 PROOF = "proof"
@@ -21,7 +22,7 @@ def ask_for_proof(me: Identity) -> tuple[str, int] | tuple[str, int, dict[str, s
 
     What was sent is carried through the question, except for passwords: those have to be typed again.
     """
-    if request.method != "POST" or (me.proved_at and sessions.has_proof(me.proved_at)):
+    if request.method in SAFE_METHODS or (me.proved_at and sessions.has_proof(me.proved_at)):
         return None
     form = ProofForm()
     headers: dict[str, str] = {}
