@@ -70,6 +70,11 @@ class Commands(click.Group):
         except AuthappError as error:
             click.echo(str(error), err=True)
             ctx.exit(1)
+        except click.UsageError:
+            raise  # click shows how the command is used
+        except click.ClickException as error:
+            click.echo(error.message, err=True)
+            ctx.exit(1)
 
 
 def existing(locations: Locations) -> Installed:

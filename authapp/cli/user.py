@@ -12,6 +12,9 @@ from authapp.invitations import NewUser
 from authapp.models import Role
 from authapp.paths import Locations
 
+ROLES = [role.value for role in Role]
+SORTS = [f"{sign}{sort}" for sort in directory.SORTS for sign in ("", "-")]
+
 
 @click.group("user")
 def user_group() -> None:
@@ -21,18 +24,16 @@ def user_group() -> None:
 @user_group.command("list")
 @config_option
 @click.option("--search", default="", help="Only users whose names hold this.")
-@click.option("--role", type=click.Choice(list(Role)), help="Only users with this role.")
+@click.option("--role", type=click.Choice(ROLES), help="Only users with this role.")
 @click.option("--active/--inactive", "active", default=None, help="Only users who may, or may not, sign in.")
-@click.option(
-    "--sort", default="", metavar="COLUMN", help=f"One of {', '.join(directory.SORTS)}; -COLUMN is downward."
-)
+@click.option("--sort", type=click.Choice(SORTS), help="In this order; with a - downward.")
 @json_option
 def list_command(
-    locations: Locations, search: str, role: str | None, sort: str, *, active: bool | None, as_json: bool
+    locations: Locations, search: str, role: str | None, sort: str | None, *, active: bool | None, as_json: bool
 ) -> None:
     """List users."""
     installed = existing(locations)
-    query = Query(search=search, role=role or "", active=active, sort=sort, limit=directory.LONGEST_PAGE)
+    query = Query(search=search, role=role or "", active=active, sort=sort or "", limit=directory.LONGEST_PAGE)
     listed = list(all_pages(installed, query))
     if as_json:
         print_json([facts(one) for one in listed])
@@ -63,7 +64,7 @@ def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
 @config_option
 @click.argument("username", required=False)
 @click.option("--full-name", default="", help="What people call the user.")
-@click.option("--role", type=click.Choice(list(Role)), default=Role.USER, help="admin is a superuser.")
+@click.option("--role", type=click.Choice(ROLES), default=Role.USER, help="admin is a superuser.")
 @click.option("--superuser", is_flag=True, help="The same as --role admin.")
 @click.option("--active/--inactive", "active", default=None, help="May the user sign in at once?")
 @click.option("--password-stdin", is_flag=True, help="Read the password; without this one is generated.")
