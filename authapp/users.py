@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -272,6 +272,6 @@ def _delete(db: Session, user: User, by: Actor) -> None:
 def _require_expendable(db: Session, user: User, what: str) -> None:
     if is_owner(db, user.id):
         raise LastSuperuser(f"{user.username} is the owner, who cannot be {what}.")
-    others = db.scalar(select(func.count()).select_from(_active_superusers().where(User.id != user.id).subquery()))
-    if user.is_superuser and user.is_active and not others:
+    another = db.scalar(_active_superusers().where(User.id != user.id).limit(1))
+    if user.is_superuser and user.is_active and another is None:
         raise LastSuperuser(f"{user.username} is the last active superuser, who cannot be {what}.")
