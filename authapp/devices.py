@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+UNKNOWN = "Unknown device"
+
 
 @lru_cache(maxsize=1024)
 def device(user_agent: str) -> str:
@@ -9,6 +11,9 @@ def device(user_agent: str) -> str:
     # Its patterns take longer to load than a page to answer, and only two pages need them.
     from ua_parser import parse  # noqa: PLC0415 - see above
 
-    found = parse(user_agent)
+    try:
+        found = parse(user_agent)
+    except Exception:  # noqa: BLE001 - anybody sends what they like, and its patterns do not foresee everything
+        return UNKNOWN
     names = [part.family for part in (found.user_agent, found.os) if part is not None and part.family != "Other"]
-    return " on ".join(names) or "Unknown device"
+    return " on ".join(names) or UNKNOWN

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, literal, select, tuple_
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 
@@ -23,7 +23,7 @@ from authapp.models import NamePart, Role, User, UtcDateTime
 PAGE = 50
 LONGEST_PAGE = 500
 LAST = "\U0010ffff"  # stands behind every text that begins like the one before it
-MATCH = "match"
+DAMAGED = "This address is damaged or for another order; begin with the first page."
 SORTS = ("username", "role", "created_at", "last_login_at")
 
 
@@ -87,10 +87,12 @@ def page(db: Session, effective: Effective, query: Query, by: Actor) -> Page:
     permissions.require(db, by, permissions.SEE_USERS)
     _require_sense(query)
     wanted = names.wanted_part(query.search)
-    by_match = bool(wanted) and _matches_somebody(db, wanted)
+    back, by_match, texts = _opened(query.cursor) if query.cursor else (False, False, [])
+    if not query.cursor:
+        by_match = bool(wanted) and _matches_somebody(db, wanted)
     order = _order(query, by_match=by_match)
     statement = _filtered(query, wanted, by_match=by_match, sorted_by_match=order.columns[0] is NamePart.part)
-    cursor = _decode(query.cursor, order) if query.cursor else None
+    cursor = _decode(texts, order, back=back) if query.cursor else None
     rows = _fetch(db, statement, order, cursor, query.limit + 1)
     more = len(rows) > query.limit
     rows = rows[: query.limit]
@@ -100,8 +102,8 @@ def page(db: Session, effective: Effective, query: Query, by: Actor) -> Page:
     has_previous = bool(rows) and bool(cursor) and (more or not (cursor and cursor.back))
     return Page(
         listed(db, effective, [row[0] for row in rows]),
-        _encode(rows[-1], order, back=False) if has_next else None,
-        _encode(rows[0], order, back=True) if has_previous else None,
+        _encode(rows[-1], order, back=False, by_match=by_match) if has_next else None,
+        _encode(rows[0], order, back=True, by_match=by_match) if has_previous else None,
     )
 
 
@@ -112,6 +114,16 @@ def listed(db: Session, effective: Effective, users: Sequence[User]) -> tuple[Li
     accounts = {user.id: throttle.account_of(effective.secret_key, user.username_key) for user in users}
     locked = throttle.locked(db, accounts.values()) if users else set()
     return tuple(Listed(user, user.id == owner_id, accounts[user.id] in locked) for user in users)
+
+
+def usernames(db: Session, beginning: str, limit: int = PAGE) -> Sequence[str]:
+    """Return the first user names that begin like a text."""
+    folded = names.fold(beginning)[: names.LONGEST_PART]
+    wanted = select(User.username).join(NamePart, NamePart.user_id == User.id)
+    # What a name is found by from its first letter on is the name itself.
+    is_first = NamePart.part == func.substr(User.username_key, 1, names.LONGEST_PART)
+    wanted = wanted.where(_begins_with(NamePart.part, folded), is_first)
+    return db.scalars(wanted.order_by(NamePart.part).limit(limit)).all()
 
 
 def facts(user: User) -> dict[str, Any]:
@@ -176,7 +188,10 @@ def _filtered(query: Query, wanted: str, *, by_match: bool, sorted_by_match: boo
     elif wanted:
         anywhere = NamePart.part.contains(wanted, autoescape=True)
         matching = _begins_with(NamePart.part, wanted) if by_match else anywhere
-        statement = statement.where(User.id.in_(select(NamePart.user_id).where(matching)))
+        found = User.id.in_(select(NamePart.user_id).where(matching))
+        statement = statement.where(
+            found if by_match else found | User.username_key.contains(wanted, autoescape=True)
+        )
     if query.role:
         statement = statement.where(User.role == query.role)
     if query.active is not None:
@@ -221,25 +236,33 @@ def _run(
     return list(db.execute(statement.limit(limit)).all())
 
 
-def _encode(row: Any, order: _Order, *, back: bool) -> str:
+def _encode(row: Any, order: _Order, *, back: bool, by_match: bool) -> str:
+    """Return a cursor: its direction, how is searched (later pages go on as the first), the values of its row."""
     values = [getattr(row[1] if column.class_ is NamePart else row[0], column.key) for column in order.columns]
     texts = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    return base64.urlsafe_b64encode(json.dumps([back, *texts]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([back, by_match, *texts]).encode()).decode().rstrip("=")
 
 
-def _decode(text: str, order: _Order) -> _Cursor:
+def _opened(cursor: str) -> tuple[bool, bool, list[object]]:
     try:
-        back, *texts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        values = [_typed(value, column) for value, column in zip(texts, order.columns, strict=True)]
+        back, by_match, *texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):
-        raise BadQuery("This address is damaged or for another order; begin with the first page.") from None
-    return _Cursor(tuple(values), back is True)
+        raise BadQuery(DAMAGED) from None
+    return back is True, by_match is True, texts
+
+
+def _decode(texts: list[object], order: _Order, *, back: bool) -> _Cursor:
+    try:
+        values = [_typed(value, column) for value, column in zip(texts, order.columns, strict=True)]
+    except (ValueError, TypeError):
+        raise BadQuery(DAMAGED) from None
+    return _Cursor(tuple(values), back)
 
 
 def _typed(value: object, column: InstrumentedAttribute[Any]) -> object:
     if value is None and column is User.last_login_at:
         return None
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or not names.is_storable(value):
         raise TypeError
     if not isinstance(column.type, UtcDateTime):
         return value

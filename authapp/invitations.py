@@ -55,7 +55,7 @@ def checked(database: Database, effective: Effective, rows: Sequence[Row]) -> li
     """Return rows in the form they will be stored, each with the rule it breaks, if any."""
     with database.reading() as db:
         found = [_clean(effective, row) for row in rows]
-        keys = [names.fold(row.user.username) for row in found]
+        keys = ["" if row.refusal else names.fold(row.user.username) for row in found]
         taken = set(db.scalars(select(User.username_key).where(User.username_key.in_(keys))))
     seen: dict[str, int] = {}
     for place, (row, key) in enumerate(zip(found, keys, strict=True)):
@@ -85,38 +85,54 @@ def invite(database: Database, effective: Effective, wanted: Sequence[NewUser], 
     Raises NotAllowed, and for a single user BadUsername, BadFullName, UsernameTaken or WeakPassword; for several
     BadList, which names the row.
     """
+    rows = [Row(line, user) for line, user in enumerate(wanted, 1)]
+    if len(rows) == 1 and (refusal := checked(database, effective, rows)[0].refusal):
+        with database.reading() as db:
+            permissions.require(db, by, permissions.INVITE)  # whoever may not learns nothing
+        raise refusal
+    return _invite(database, effective, rows, by, names_line=len(rows) > 1)
+
+
+def invite_list(database: Database, effective: Effective, rows: Sequence[Row], by: Actor) -> list[Invitation]:
+    """Create the users of a list, all or none; raises NotAllowed, and BadList, which names the line."""
+    return _invite(database, effective, rows, by, names_line=True)
+
+
+def _invite(
+    database: Database, effective: Effective, rows: Sequence[Row], by: Actor, *, names_line: bool
+) -> list[Invitation]:
     with database.reading() as db:
         permissions.require(db, by, permissions.INVITE)  # before the slow hashes
-    good = _require_good(checked(database, effective, [Row(line, user) for line, user in enumerate(wanted, 1)]))
-    initial = [None if user.password is not None else generate(effective, user.username) for user in good]
-    chosen = [user.password or made or "" for user, made in zip(good, initial, strict=True)]
+    good = _require_good(checked(database, effective, rows))
+    initial = [None if row.user.password is not None else generate(effective, row.user.username) for row in good]
+    chosen = [row.user.password or made or "" for row, made in zip(good, initial, strict=True)]
     # Threads, because hashing leaves the other processors free.
     with ThreadPoolExecutor(passwords.SLOTS) as threads:
         hashes = list(threads.map(passwords.hash_password, chosen))
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, permissions.INVITE)
-        made_users = [
-            _create(db, effective, user, password_hash, by, generated=made is not None)
-            for user, password_hash, made in zip(good, hashes, initial, strict=True)
-        ]
+        users_made = []
+        for row, password_hash, made in zip(good, hashes, initial, strict=True):
+            try:
+                user = _create(db, effective, row.user, password_hash, by, generated=made is not None)
+            except UsernameTaken as error:  # by somebody who was faster
+                raise BadList(f"Line {row.line}: {error}") if names_line else error from None
+            users_made.append(user)
     return [
         Invitation(user, made, user_passwords.initial_password_dies_at(effective, user))
-        for user, made in zip(made_users, initial, strict=True)
+        for user, made in zip(users_made, initial, strict=True)
     ]
 
 
-def _require_good(rows: Sequence[Row]) -> list[NewUser]:
+def _require_good(rows: Sequence[Row]) -> Sequence[Row]:
     if not rows:
         raise BadList("The list is empty: write one user a line.")
     if len(rows) > MOST_AT_ONCE:
         raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(rows)}.")
-    refused = [row for row in rows if row.refusal is not None]
-    if refused and len(rows) == 1 and refused[0].refusal is not None:
-        raise refused[0].refusal
-    if refused:
-        raise BadList(f"Line {refused[0].line}: {refused[0].refusal}")
-    return [row.user for row in rows]
+    if refused := next((row for row in rows if row.refusal is not None), None):
+        raise BadList(f"Line {refused.line}: {refused.refusal}")
+    return rows
 
 
 def _create(

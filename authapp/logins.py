@@ -86,9 +86,11 @@ def confirm(
     attempt = _try(database, effective, username, password, by)
     with database.writing() as db:
         outcome = _settle(db, effective, attempt, username, by, signed_in=True)
-        if isinstance(outcome, User) and session_id is not None:
+        # Between the look at the session and this one, the name may have become another user's.
+        is_right = isinstance(outcome, User) and by.user_id in (None, outcome.id)
+        if is_right and session_id is not None:
             sessions.prove(db, session_id)
-    if isinstance(outcome, LoginFailed) or attempt.password_hash is None:
+    if not is_right or attempt.password_hash is None:
         raise WrongPassword
     return attempt.new_hash or attempt.password_hash
 

@@ -8,6 +8,13 @@ from authapp.errors import BadFullName, BadUsername
 LONGEST_USERNAME = 256
 LONGEST_FULL_NAME = 200
 LONGEST_PART = 64  # characters of a name that a search compares
+MOST_PARTS = 20  # of one name, so that a hostile one costs no more than others
+# Letters and marks that are drawn as nothing (Unicode's Default_Ignorable_Code_Point, as far as they are not in a
+# category C already), and the empty Braille pattern: with them one name can look like another.
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 BEGINNINGS = re.compile(r"(?<=[\W_])[^\W_]|(?<=\d)[^\W\d]|(?<=[^\W\d])\d")  # of words and numbers
 
 
@@ -22,8 +29,12 @@ def clean_username(text: str) -> str:
         raise BadUsername("A user name must not begin or end with a space.")
     if ":" in name:
         raise BadUsername("A user name must not contain a colon (:).")
+    if "  " in name:
+        raise BadUsername("A user name must not contain two spaces in a row.")
     if _has_invisible(name):
         raise BadUsername("A user name must not contain invisible or control characters.")
+    if ID.fullmatch(name):
+        raise BadUsername("A user name must not look like an id.")
     return name
 
 
@@ -38,7 +49,15 @@ def clean_full_name(text: str) -> str:
 
 
 def _has_invisible(name: str) -> bool:
-    return any(unicodedata.category(character)[0] == "C" for character in name)
+    return bool(UNSEEN.search(name)) or any(
+        unicodedata.category(character)[0] == "C" or unicodedata.category(character) in ("Zl", "Zp")
+        for character in name
+    )
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether a database takes a text: it holds no NUL and no half of a character."""
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 
 def fold(name: str) -> str:
@@ -53,12 +72,13 @@ def parts(*names: str) -> set[str]:
     """
     found = set()
     for name in map(fold, names):
-        starts = {0, *(match.start() for match in BEGINNINGS.finditer(name))}
-        found |= {name[start : start + LONGEST_PART] for start in starts}
+        starts = [0, *(match.start() for match in BEGINNINGS.finditer(name))]
+        found |= {name[start : start + LONGEST_PART] for start in starts[:MOST_PARTS]}
     return found - {""}
 
 
 def wanted_part(search: str) -> str:
     """Return what the parts of a name are compared with when somebody looks for a text."""
-    folded = fold(search).strip()
+    storable = search.encode(errors="replace").decode().replace("\0", "?")
+    folded = fold(storable).strip()
     return (re.sub(r"^[\W_]+", "", folded) or folded)[:LONGEST_PART]

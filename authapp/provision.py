@@ -189,9 +189,12 @@ def _known_hash(given: GivenCredentials, stored: Credentials | None) -> str | No
 
 
 def _check_bearer(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
-    """Refuse a lone name that another user has: only with a password does that user become the owner."""
+    """Refuse a lone name that another user has: only with a password does that user become the owner.
+
+    Whoever signed up with it is put aside anyway, and must not be able to make an edit fail.
+    """
     bearer = users.find(db, given.username) if given.username and not given.has_secret else None
-    if bearer is None or users.is_owner(db, bearer.id):
+    if bearer is None or bearer.signed_up or users.is_owner(db, bearer.id):
         return []
     message = "another user has this name; give a password too, and that user becomes the owner"
     return [Problem(USERNAME, message, effective.place_of.get(USERNAME), closes=True)]

@@ -12,6 +12,7 @@ from authapp.config.options import SessionOptions
 from authapp.database import Database
 from authapp.errors import NotAllowed, SessionNotFound
 from authapp.models import SignedIn, User
+from authapp.names import is_storable
 
 SEEN_INTERVAL = timedelta(minutes=1)  # how exact last-seen is; every write costs a commit
 PROOF_LIFETIME = timedelta(minutes=15)  # how long after typing the password sensitive changes need no new proof
@@ -32,7 +33,7 @@ def start(db: Session, user: User, by: Actor, *, remember: bool = False) -> str:
             proved_at=now,
             remember=remember,
             address=by.address[:64],
-            user_agent=by.user_agent[:256],
+            user_agent=by.user_agent[:256].strip(),
         )
     )
     return token
@@ -160,7 +161,7 @@ def revoke(database: Database, session_id: str, by: Actor) -> User:
     """
     with database.writing() as db:
         settings.hold(db)
-        session = db.get(SignedIn, session_id)
+        session = db.get(SignedIn, session_id) if is_storable(session_id) else None
         if session is None:
             raise SessionNotFound
         try:
@@ -173,25 +174,35 @@ def revoke(database: Database, session_id: str, by: Actor) -> User:
     return user
 
 
-def revoke_all(database: Database, user_id: str, by: Actor, *, keep: str | None = None) -> int:
+def revoke_all(
+    database: Database, options: SessionOptions, user_id: str, by: Actor, *, keep: str | None = None
+) -> int:
     """End a user's sessions, except the one whose id is `keep`; return how many that were. Raises NotAllowed."""
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, _permission_to_end(by, user_id))
+        _forget_over(db, options)
         ended = end_all(db, user_id, keep=keep)
         if ended:
             audit.record(db, "session.all-ended", by, target=db.get(User, user_id), sessions=ended)
     return ended
 
 
-def revoke_everybodys(database: Database, by: Actor) -> int:
+def revoke_everybodys(database: Database, options: SessionOptions, by: Actor) -> int:
     """End every session there is; return how many that were. Raises NotAllowed."""
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, permissions.END_SESSIONS)
+        _forget_over(db, options)
         ended = end_everybodys(db)
         audit.record(db, "session.everybodys-ended", by, sessions=ended)
     return ended
+
+
+def _forget_over(db: Session, options: SessionOptions) -> None:
+    """Delete the rows of sessions that are over: those need not be ended."""
+    alive = select(SignedIn.id).join(User, User.id == SignedIn.user_id).where(_alive(options, clock.now()))
+    db.execute(delete(SignedIn).where(SignedIn.id.not_in(alive)).execution_options(synchronize_session=False))
 
 
 def _permission_to_end(by: Actor, user_id: str) -> permissions.Permission:

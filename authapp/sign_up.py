@@ -6,11 +6,11 @@ from authapp import audit, names, settings, throttle, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
 from authapp.database import Database
-from authapp.errors import SignUpClosed, TooManyTries, UsernameTaken
-from authapp.models import KnownName, Role
+from authapp.errors import SignUpClosed, TooManyTries
+from authapp.models import KnownName, Role, new_id
 
-# No user name holds this character, so the tries of signing up never count for anybody's account.
-ANYBODY = "\0sign-up"
+# Folded names hold no capital letters, so the tries of signing up never count for anybody's account.
+ANYBODY = "SIGN-UP"
 
 
 def sign_up(
@@ -35,17 +35,18 @@ def sign_up(
     with database.writing() as db:
         settings.hold(db)
         active = effective.config.auth.new_user_is_active
-        if _is_reserved(db, snapshot, name):
-            audit.record(db, "user.signed-up", by, outcome="name taken")
-            return
-        try:
+        is_reserved = _is_reserved(db, snapshot, name)
+        with db.begin_nested() as attempt:
             user = users.add(
-                db, name, password_hash, full_name=clean_full_name, role=Role.USER, is_active=active, signed_up=True
-            )
-        except UsernameTaken:
+                db, new_id() if is_reserved else name, password_hash,
+                full_name=clean_full_name, role=Role.USER, is_active=active, signed_up=True,
+            )  # fmt: skip
+            if is_reserved:
+                attempt.rollback()  # after the same work, so that time tells nothing either
+        if is_reserved:
             audit.record(db, "user.signed-up", by, outcome="name taken")
-            return
-        audit.record(db, "user.signed-up", by, target=user, active=active)
+        else:
+            audit.record(db, "user.signed-up", by, target=user, active=active)
 
 
 def _is_reserved(db: Session, snapshot: Snapshot, username: str) -> bool:

@@ -1,6 +1,7 @@
 """A pasted list of users: one a line, `user name, full name, role`, as people copy it out of a table."""
 
 import csv
+import re
 
 from authapp.errors import BadList, Refused
 from authapp.invitations import MOST_AT_ONCE, NewUser, Row
@@ -20,6 +21,9 @@ ROLES = {
 }
 
 
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
 def read(text: str, *, active: bool | None = None) -> list[Row]:
     """Return the users a list names, each with its line, counted from 1; empty lines are passed over.
 
@@ -27,28 +31,29 @@ def read(text: str, *, active: bool | None = None) -> list[Row]:
     is no user, or too many.
     """
     lines = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    rows: list[Row] = []
-    columns = list(COLUMNS)
-    for number, line in enumerate(lines, 1):
-        if not line.strip(" \t\u00a0,;"):
-            continue
-        cells, refusal = _cells(line)
-        if not rows and columns == list(COLUMNS) and cells[0].casefold() in HEADINGS:
-            columns = [HEADINGS.get(cell.casefold(), "") for cell in cells]
-            continue
-        if refusal is None and len(cells) > len(columns):
-            refusal = BadList("There are too many columns; put a name with a comma in quotation marks.")
-        rows.append(_row(number, dict(zip(columns, cells, strict=False)), active, refusal))
-    if not rows:
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip(" \t\u00a0,;")]
+    columns: tuple[str, ...] = COLUMNS
+    if filled and (heading := _heading(filled[0][1])):
+        columns = heading
+        filled = filled[1:]
+    if not filled:
         raise BadList("The list is empty: write one user a line.")
-    if len(rows) > MOST_AT_ONCE:
-        raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(rows)}.")
-    return rows
+    if len(filled) > MOST_AT_ONCE:
+        raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(filled)}.")
+    return [_row(number, line, columns, active) for number, line in filled]
+
+
+def _heading(line: str) -> tuple[str, ...]:
+    """Return what a line calls the columns, or nothing when it names a user."""
+    cells, _ = _cells(line)
+    is_heading = cells[0].casefold() in HEADINGS
+    return tuple(HEADINGS.get(cell.casefold(), "") for cell in cells) if is_heading else ()
 
 
 def _cells(line: str) -> tuple[list[str], Refused | None]:
     stripped = line.strip(" \u00a0")
-    delimiter = next((sign for sign in "\t;," if sign in stripped), ",")
+    unquoted = QUOTED.sub("", stripped)
+    delimiter = "\t" if "\t" in unquoted else next((sign for sign in unquoted if sign in ";,"), ",")
     try:
         cells = next(csv.reader([stripped], delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error:
@@ -56,10 +61,14 @@ def _cells(line: str) -> tuple[list[str], Refused | None]:
     return [cell.strip() for cell in cells], None
 
 
-def _row(number: int, cells: dict[str, str], active: bool | None, refusal: Refused | None) -> Row:
+def _row(number: int, line: str, columns: tuple[str, ...], active: bool | None) -> Row:
+    found, refusal = _cells(line)
+    cells = dict(zip(columns, found, strict=False))
     username, full_name, role = (cells.get(column, "") for column in COLUMNS)
     role = role.casefold()
-    user = NewUser(username, full_name, role=ROLES.get(role, Role.USER), active=active)
+    if refusal is None and len(found) > len(columns):
+        refusal = BadList("There are too many columns; put a name with a comma in quotation marks.")
     if refusal is None and role not in ROLES:
         refusal = BadList("The role is neither user nor superuser.")
+    user = NewUser(username, full_name, role=ROLES.get(role, Role.USER), active=active)
     return Row(number, user, refusal)

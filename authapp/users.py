@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -36,9 +36,10 @@ def find(db: Session, username: str) -> User | None:
 
 def get(db: Session, user_id: str) -> User:
     """Return a user; raises UserNotFound."""
-    if user := db.get(User, user_id):
-        return user
-    raise UserNotFound
+    user = db.get(User, user_id) if names.is_storable(user_id) else None
+    if user is None:
+        raise UserNotFound
+    return user
 
 
 def other_superusers(db: Session, user_id: str) -> Sequence[User]:
@@ -104,7 +105,8 @@ def call(db: Session, user: User, username: str) -> None:
 def _make_findable(db: Session, user: User) -> None:
     """Write down what a user is found by, and that somebody bears this name: it is never a stranger's again."""
     db.execute(delete(NamePart).where(NamePart.user_id == user.id))
-    db.add_all(NamePart(part=part, user_id=user.id) for part in names.parts(user.username, user.full_name))
+    parts = sorted(names.parts(user.username, user.full_name))
+    db.execute(insert(NamePart), [{"part": part, "user_id": user.id} for part in parts])
     if db.get(KnownName, user.username_key) is None:
         db.add(KnownName(username_key=user.username_key, known_since=clock.now()))
 
@@ -191,6 +193,8 @@ def edit(
 
     def write(db: Session, user: User, by: Actor) -> None:
         before = user.username
+        if new_name in (None, user.username) and new_full_name in (None, user.full_name):
+            return
         if new_full_name is not None:
             user.full_name = new_full_name
         if new_name is not None and new_name != user.username:

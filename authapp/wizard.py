@@ -162,21 +162,23 @@ def _require_open(db: Session, snapshot: Snapshot, token: str | None) -> None:
         raise BadSetupToken
 
 
-def found_by_command(database: Database, snapshot: Snapshot, username: str, password: str, by: Actor) -> bool:
-    """Make the owner without a setup token, for whoever has a shell; False when there is an owner already.
+def found_by_command(
+    database: Database, snapshot: Snapshot, username: str, password: str, by: Actor
+) -> User | None:
+    """Make the owner without a setup token, for whoever has a shell; None when there is an owner already.
 
     Raises BadUsername, UsernameTaken, WeakPassword.
     """
     with database.reading() as db:
         if settings.credentials(db):
-            return False
+            return None
     credentials = _credentials(snapshot, snapshot.given, username, password)
     with database.writing() as db:
         installation = settings.hold(db)
         if installation is None or settings.credentials(db):
-            return False
+            return None
         if users.find(db, credentials.username):
             raise UsernameTaken
         owner = provision.found(db, installation, credentials, by)
         audit.record(db, audit.SET_UP, by, target=owner)
-    return True
+    return owner

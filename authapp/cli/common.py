@@ -14,9 +14,10 @@ import click
 
 from authapp import paths
 from authapp.audit import Actor
-from authapp.database import database_url, sqlite_file
+from authapp.database import Database, database_url, require_schema, sqlite_file
 from authapp.errors import AuthappError, ConfigError
 from authapp.installed import Installed, read_start
+from authapp.names import is_storable
 from authapp.paths import Locations
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -44,6 +45,12 @@ class Commands(click.Group):
     def __init__(self, *args: Any, commands_in: Mapping[str, str], **rest: Any) -> None:
         super().__init__(*args, **rest)
         self.commands_in = commands_in
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse words that are no text, before anything is looked up under them."""
+        if not all(map(is_storable, args)):
+            raise click.UsageError("The command line is not UTF-8 text.", ctx)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names, in the order they were given."""
@@ -79,10 +86,24 @@ class Commands(click.Group):
 
 def existing(locations: Locations) -> Installed:
     """Open an installation that is there already: only run, bootstrap and superuser make or upgrade one."""
-    file = sqlite_file(database_url(read_start(locations).values["database.url"], locations))
+    _require_database(locations)
+    return Installed(locations, must_exist=True)
+
+
+def existing_database(locations: Locations) -> Database:
+    """Open just the database of an installation that is there already, without reading its config file into it."""
+    database = Database(_require_database(locations))
+    require_schema(database)
+    return database
+
+
+def _require_database(locations: Locations) -> str:
+    """Return the database's address; raises ClickException when it is a file that is not there."""
+    url = database_url(read_start(locations).values["database.url"], locations)
+    file = sqlite_file(url)
     if file is not None and not file.exists():
         raise click.ClickException(f"There is no installation here; looked for {file}.")
-    return Installed(locations, must_exist=True)
+    return url
 
 
 def shell() -> Actor:
@@ -93,7 +114,7 @@ def shell() -> Actor:
 def _account() -> str:
     """Return the name of the host's account; in a container that may be a bare number."""
     try:
-        return getuser()
+        return getuser().encode(errors="replace").decode()
     except (KeyError, OSError):
         return str(os.getuid())
 
@@ -113,15 +134,20 @@ def ask_password(*, from_stdin: bool) -> str:
 
 def print_json(value: object) -> None:
     """Print a value for scripts."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2))  # in ASCII: no browser's name reaches the terminal as it is
 
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their headings, each column as wide as it has to be."""
-    table = [tuple(heading), *map(tuple, rows)]
+    table = [tuple(heading), *(tuple(map(_printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would obey: strangers choose what their browsers are called."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def moment(value: datetime | None) -> str:

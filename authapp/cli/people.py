@@ -1,5 +1,6 @@
 """What the commands about people share: finding a user, and how users are printed."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -8,12 +9,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from authapp import directory, paths, users
-from authapp.cli.common import existing, moment, print_json, shell
+from authapp.cli.common import existing_database, moment, print_json, shell
+from authapp.database import DatabaseError
 from authapp.directory import Listed, Query
 from authapp.errors import AuthappError, UserNotFound
 from authapp.installed import Installed
 from authapp.invitations import Invitation
 from authapp.models import User
+from authapp.names import ID
 
 
 class UserName(click.ParamType[str]):
@@ -22,16 +25,19 @@ class UserName(click.ParamType[str]):
     name = "user"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the first names that begin like what was typed; none where there is no installation."""
+        """Return the first names that begin like what was typed; none where there is no installation.
+
+        It only reads: pressing Tab adopts no config file and makes no database. Names that a shell would take
+        apart or run are left out: bash puts what it is offered on the command line as it is.
+        """
         del param
         try:
-            installed = existing(paths.locate(ctx.params.get("config_file")))
-            with installed.database.reading() as db:
-                page = directory.page(db, installed.live.current, Query(search=incomplete), shell())
-        except (AuthappError, click.ClickException):
+            locations = paths.locate(ctx.params.get("config_file"))
+            with existing_database(locations).reading() as db:
+                names = directory.usernames(db, incomplete)
+        except (AuthappError, DatabaseError, click.ClickException):
             return []
-        names = [one.user.username for one in page.users]
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names if shlex.quote(name) == name]
 
 
 user_argument = click.argument("user", type=UserName())
@@ -40,7 +46,7 @@ user_argument = click.argument("user", type=UserName())
 def find_user(installed: Installed, user: str) -> User:
     """Return the user with a name or an id."""
     with installed.database.reading() as db:
-        found = users.find(db, user) or db.get(User, user)
+        found = db.get(User, user.lower()) if ID.fullmatch(user) else users.find(db, user)
     if found is None:
         raise UserNotFound
     return found

@@ -28,7 +28,7 @@ def session_group() -> None:
 def list_command(locations: Locations, user: str | None, *, as_json: bool) -> None:
     """List who is signed in, and where; the newest first."""
     installed = existing(locations)
-    rows = _of(installed, user) if user else _everybodys(installed)
+    rows = _everybodys(installed) if user is None else _of(installed, user)
     if as_json:
         print_json([_facts(session, whose) for session, whose in rows])
         return
@@ -49,13 +49,14 @@ def revoke_command(
     if [session is not None, user is not None, everybody].count(True) != 1:
         raise click.UsageError("Give one of: a session, --user USER, --all.")
     installed = existing(locations)
+    options = installed.live.current.config.session
     if session is not None:
         sessions.revoke(installed.database, session, shell())
         ended = 1
     elif user is not None:
-        ended = sessions.revoke_all(installed.database, find_user(installed, user).id, shell())
+        ended = sessions.revoke_all(installed.database, options, find_user(installed, user).id, shell())
     else:
-        ended = sessions.revoke_everybodys(installed.database, shell())
+        ended = sessions.revoke_everybodys(installed.database, options, shell())
     if as_json:
         print_json({"ended": ended})
     else:

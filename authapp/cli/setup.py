@@ -4,6 +4,7 @@ import click
 
 from authapp import invitations, settings, wizard
 from authapp.cli.common import ask_password, config_option, existing, shell
+from authapp.config.options import USERNAME
 from authapp.errors import ConfigError
 from authapp.installed import Installed
 from authapp.invitations import NewUser
@@ -23,9 +24,14 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
         raise ConfigError(live.snapshot.problems)
     name = username or click.prompt("Username")
     password = ask_password(from_stdin=password_stdin)
-    if wizard.found_by_command(installed.database, live.snapshot, name, password, shell()):
+    if owner := wizard.found_by_command(installed.database, live.snapshot, name, password, shell()):
         wizard.remove_token_file(locations.data)
-        click.echo(f"{name} is the owner of the installation in {locations.data}.", err=True)
+        click.echo(f"{owner.username} is the owner of the installation in {locations.data}.", err=True)
+        for key in (USERNAME, live.current.pinned_password):
+            if key and live.current.pinned(key) and not (key == USERNAME and owner.username == name):
+                place = live.current.place_of.get(key)
+                where = place.words if place else "the environment"
+                click.echo(f"{where} supplies {key}, which counts instead of what you typed.", err=True)
     else:
         wanted = NewUser(name, password=password, role=Role.ADMIN, active=True)
         invitations.invite(installed.database, live.current, [wanted], shell())

@@ -8,7 +8,7 @@ from authapp import directory, invitations, userlist, users
 from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, print_table, shell
 from authapp.cli.people import all_pages, facts, find_user, invitation, print_password, row, say, user_argument
 from authapp.directory import Query
-from authapp.invitations import NewUser
+from authapp.invitations import Invitation, NewUser, Row
 from authapp.models import Role
 from authapp.paths import Locations
 
@@ -63,8 +63,8 @@ def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
 @user_group.command("add")
 @config_option
 @click.argument("username", required=False)
-@click.option("--full-name", default="", help="What people call the user.")
-@click.option("--role", type=click.Choice(ROLES), default=Role.USER, help="admin is a superuser.")
+@click.option("--full-name", help="What people call the user.")
+@click.option("--role", type=click.Choice(ROLES), help="admin is a superuser; user unless it is given.")
 @click.option("--superuser", is_flag=True, help="The same as --role admin.")
 @click.option("--active/--inactive", "active", default=None, help="May the user sign in at once?")
 @click.option("--password-stdin", is_flag=True, help="Read the password; without this one is generated.")
@@ -73,38 +73,61 @@ def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
 )
 @json_option
 def add_command(
-    locations: Locations, username: str | None, file: TextIO | None, *, as_json: bool, **columns: Any
+    locations: Locations,
+    username: str | None,
+    file: TextIO | None,
+    *,
+    active: bool | None,
+    as_json: bool,
+    **columns: Any,
 ) -> None:
     """Create a user, or with --list a whole list of them; each password is shown once."""
     if (username is None) == (file is None):
         raise click.UsageError("Give a user name, or --list FILE.")
-    wanted = [_new_user(username, **columns)] if username is not None else _read_list(file, columns["active"])
-    installed = existing(locations)
-    made = invitations.invite(installed.database, installed.live.current, wanted, shell())
+    if file is not None and any(columns.values()):
+        raise click.UsageError("A list says names and roles itself; beside it only --active and --json make sense.")
+    if username is not None:
+        wanted = [_new_user(username, active, **columns)]
+        installed = existing(locations)
+        made = invitations.invite(installed.database, installed.live.current, wanted, shell())
+    else:
+        rows = _read_list(file, active)
+        installed = existing(locations)
+        made = invitations.invite_list(installed.database, installed.live.current, rows, shell())
+    _print_added(made, many=file is not None, as_json=as_json)
+
+
+def _new_user(
+    username: str,
+    active: bool | None,
+    *,
+    full_name: str | None,
+    role: str | None,
+    superuser: bool,
+    password_stdin: bool,
+) -> NewUser:
+    if superuser and role == Role.USER:
+        raise click.UsageError("--superuser and --role user contradict each other.")
+    password = ask_password(from_stdin=True) if password_stdin else None
+    return NewUser(
+        username, full_name or "", password, Role.ADMIN if superuser else Role(role or Role.USER), active
+    )
+
+
+def _read_list(file: TextIO | None, active: bool | None) -> list[Row]:
+    try:
+        return userlist.read(file.read() if file else "", active=active)
+    except UnicodeDecodeError:
+        raise click.ClickException("The list is not UTF-8 text.") from None
+
+
+def _print_added(made: list[Invitation], *, many: bool, as_json: bool) -> None:
     if as_json:
-        print_json([invitation(one) for one in made] if file else invitation(made[0]))
+        print_json([invitation(one) for one in made] if many else invitation(made[0]))
         return
     for one in made:
         click.echo(f"{one.user.username} was created" + ("." if one.user.is_active else ", and is not active yet."))
         print_password(one)
-
-
-def _new_user(
-    username: str, *, full_name: str, role: str, superuser: bool, active: bool | None, password_stdin: bool
-) -> NewUser:
-    password = ask_password(from_stdin=True) if password_stdin else None
-    return NewUser(username, full_name, password, Role.ADMIN if superuser else Role(role), active)
-
-
-def _read_list(file: TextIO | None, active: bool | None) -> list[NewUser]:
-    try:
-        text = file.read() if file else ""
-    except UnicodeDecodeError:
-        raise click.ClickException("The list is not UTF-8 text.") from None
-    rows = userlist.read(text, active=active)
-    if refused := [row for row in rows if row.refusal]:
-        raise click.ClickException(f"Line {refused[0].line}: {refused[0].refusal}")
-    return [row.user for row in rows]
 
 
 @user_group.command("activate")
@@ -176,7 +199,9 @@ def rename_command(locations: Locations, user: str, username: str, *, as_json: b
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.edit(installed.database, installed.live.current, found.id, shell(), username=username)
-    say(installed, changed, f"is the new name of {found.username}", as_json=as_json)
+    same = changed.username == found.username
+    what = "is the user's name already" if same else f"is the new name of {found.username}"
+    say(installed, changed, what, as_json=as_json)
 
 
 @user_group.command("reset-password")
@@ -217,7 +242,8 @@ def delete_command(locations: Locations, user: str, *, yes: bool, as_json: bool)
     """Delete a user for good."""
     installed = existing(locations)
     found = find_user(installed, user)
-    if not yes and click.prompt(f"Type the user name, {found.username}, to delete them for good") != found.username:
+    question = f"Type the user name, {found.username}, to delete them for good"
+    if not yes and click.prompt(question, err=as_json) != found.username:
         raise click.ClickException("That is not the user name; nothing was deleted.")
     users.delete_all(installed.database, [found.id], shell())
     if as_json:

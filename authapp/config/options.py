@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, T
 from pydantic.fields import FieldInfo
 
 from authapp.config.types import BaseUrl, Cidr, DatabaseUrl, Duration
+from authapp.names import is_storable
 
 # How the three systems' own example files mark a value that is still to be filled in.
 PLACEHOLDERS = {"changeme", "change-me", "your-email", "your-password", "your-jwt-secret"}
@@ -201,17 +202,13 @@ class Option:
         """Return the typed value of a text (or of a JSON value); raises ValueError in plain words."""
         if (self.secret or self.key == USERNAME) and isinstance(value, str) and is_placeholder(value):
             raise ValueError("is a placeholder; put the real value here, or take the line out")
-        if any(map(_is_unusable, value if isinstance(value, tuple) else (value,))):
+        texts = [text for text in (value if isinstance(value, tuple) else (value,)) if isinstance(text, str)]
+        if not all(map(is_storable, texts)):
             raise ValueError("contains a character that no text should")
         try:
             return self.adapter.validate_python(value)
         except ValidationError as error:
             raise ValueError(_plain(error)) from None
-
-
-def _is_unusable(value: object) -> bool:
-    """Tell whether a text holds NUL or half a character: neither paths nor hashes nor databases take those."""
-    return isinstance(value, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
 
 
 def is_placeholder(text: str) -> bool:

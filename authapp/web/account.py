@@ -124,7 +124,9 @@ def end_session(session_id: str) -> Response:
 def end_other_sessions() -> Response:
     """End all of one's own sessions but this one."""
     me = who()
-    ended = sessions.revoke_all(database(), me.user_id, visitor("form", me), keep=me.session_id)
+    ended = sessions.revoke_all(
+        database(), effective().config.session, me.user_id, visitor("form", me), keep=me.session_id
+    )
     flash(f"{ended} other {'browser is' if ended == 1 else 'browsers are'} signed out.")
     return redirect(url_for("account.all_sessions"), 303)
 

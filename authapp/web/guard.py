@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable, Unauthorized
 from werkzeug.wrappers import Response
@@ -111,6 +111,7 @@ def _look_at_request() -> Answer:
     except CSRFError:
         if not admission().shows_again:
             raise
+        g.is_unproved_form = True
     return None
 
 

@@ -72,8 +72,7 @@ def new_list_submit() -> str | tuple[str, int]:
             return _list(form, rows), 422
         if not form.create.data:
             return _list(form, rows)
-        wanted = [row.user for row in rows]
-        made = invitations.invite(database(), effective(), wanted, visitor("form", who()))
+        made = invitations.invite_list(database(), effective(), rows, visitor("form", who()))
     except BadList as error:
         form.refuse(form.users, str(error))
         return _list(form), status_of(error)

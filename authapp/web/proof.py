@@ -22,6 +22,8 @@ def ask_for_proof(me: Identity) -> tuple[str, int] | tuple[str, int, dict[str, s
 
     What was sent is carried through the question, except for passwords: those have to be typed again.
     """
+    if g.get("is_unproved_form"):
+        return None  # the view refuses it anyway; nobody's password is tried with a form that is not ours
     if request.method in SAFE_METHODS or (me.proved_at and sessions.has_proof(me.proved_at)):
         return None
     form = ProofForm()

@@ -1,5 +1,7 @@
 """`/admin/users/<id>`: one user, with everything that can be done to them."""
 
+import sys
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -69,7 +71,9 @@ def end_sessions(user_id: str) -> Response:
     """End all sessions of a user, except the one this is done from."""
     with database().reading() as db:
         user = users.get(db, user_id)
-    ended = sessions.revoke_all(database(), user_id, visitor("form", who()), keep=who().session_id)
+    ended = sessions.revoke_all(
+        database(), effective().config.session, user_id, visitor("form", who()), keep=who().session_id
+    )
     flash(f"{user.username} is signed out of {ended} {'browser' if ended == 1 else 'browsers'}.")
     return redirect(url_for("user.show", user_id=user_id), 303)
 
@@ -106,6 +110,12 @@ def _delete_page(user: User, form: TypedForm) -> str:
     return render_template("users/delete.html", form=form, user=user)
 
 
+def _before() -> int | None:
+    """Return the entry that the history goes on after."""
+    asked = request.args.get("before", type=int)
+    return asked if asked is None or 0 < asked < sys.maxsize else 1
+
+
 def _page(user: User, form: EditUserForm) -> str:
     with database().reading() as db:
         (listed,) = directory.listed(db, effective(), [user])
@@ -114,7 +124,7 @@ def _page(user: User, form: EditUserForm) -> str:
             listed=listed,
             form=form,
             sessions=sessions.all_of(db, effective().config.session, user.id),
-            history=audit.history(db, user.id, before=request.args.get("before", type=int), limit=ENTRIES),
+            history=audit.history(db, user.id, before=_before(), limit=ENTRIES),
             more=ENTRIES,
             dies_at=user_passwords.initial_password_dies_at(effective(), user),
             here=url_for("user.show", user_id=user.id),

@@ -94,7 +94,7 @@ def _query() -> Query:
     if asked.get("active", "") not in active:
         raise BadQuery("active is true, false, or left out.")
     return Query(
-        search=asked.get("q", "").replace("\0", ""),
+        search=asked.get("q", ""),
         role=asked.get("role", ""),
         active=active[asked.get("active", "")],
         sort=asked.get("sort", ""),

@@ -3,20 +3,25 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+import time_machine
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import MetaData, column, inspect, select, table, text
 from sqlalchemy.exc import IntegrityError
 
-from authapp import clock, paths, provision, settings
+from authapp import clock, directory, names, paths, provision, sessions, settings, tokens
+from authapp.config import options
+from authapp.config.options import SessionOptions
+from authapp.config.overlay import Effective
 from authapp.database import (
     Database,
     current_schema,
@@ -26,10 +31,11 @@ from authapp.database import (
     sqlite_file,
     upgrade,
 )
+from authapp.directory import Query
 from authapp.errors import SchemaOutdated, StartError
-from authapp.models import Base, Setting, SignedIn, User, Workspace
+from authapp.models import Base, KnownName, NamePart, Setting, SignedIn, User, Workspace
 from authapp.paths import Locations
-from tests.world import ADA, BOB, World, at_once
+from tests.world import ADA, BOB, SHELL, World, at_once
 
 UPGRADE = """
 import sys
@@ -74,6 +80,15 @@ def set_schema(database: Database, number: str) -> None:
     """Pretend that the schema has another number."""
     with database.writing() as db:
         db.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+
+
+def migrate(database: Database, move: Callable[[Config, str], None], revision: str) -> None:
+    """Move the schema up or down to a revision."""
+    config = Config()
+    config.set_main_option("script_location", str(paths.MIGRATIONS))
+    with database.engine.execution_options(authapp_writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        move(config, revision)
 
 
 def upgrading_process(url: str) -> subprocess.Popen[str]:
@@ -128,11 +143,7 @@ def test_upgrading_twice(empty: Database) -> None:
 def test_going_back(empty: Database) -> None:
     """Every migration can be undone."""
     upgrade(empty)
-    config = Config()
-    config.set_main_option("script_location", str(paths.MIGRATIONS))
-    with empty.engine.execution_options(authapp_writes=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+    migrate(empty, command.downgrade, "base")
     assert tables(empty) == []
 
 
@@ -208,6 +219,101 @@ def test_foreign_keys_hold_after_an_upgrade(empty: Database) -> None:
     orphan = Workspace(id="w", organization_id="nowhere", name="w", created_at=clock.now())
     with pytest.raises(IntegrityError), empty.writing() as db:
         db.add(orphan)
+
+
+# -- upgrading what is in use ---------------------------------------------------------------------------------
+
+TOKEN = "the token in Bob's cookie"
+OLD_NAMES = [ADA, BOB, "Zoë Żółć", "x" * 256, "agent42", "a.b_c " * 40 + "z"]
+LONG_AGO = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def old(empty: Database) -> Database:
+    """A database as the first version made it, with people in it; Bob is signed in."""
+    migrate(empty, command.upgrade, "0001")
+    role = {"role": "admin", "is_active": True, "created_at": LONG_AGO, "last_login_at": LONG_AGO}
+    people = [
+        {
+            "id": f"id{number}",
+            "username": name,
+            "username_key": names.fold(name),
+            "password_hash": "$argon2id$x",
+            **role,
+        }
+        for number, name in enumerate(OLD_NAMES)
+    ]
+    session = {"id": "s", "token_sha256": tokens.digest(TOKEN), "user_id": "id1", "address": "", "user_agent": ""}
+    times = {"created_at": LONG_AGO, "last_seen_at": LONG_AGO, "remember": True}
+    with empty.engine.execution_options(authapp_writes=True).begin() as connection:
+        schema = MetaData()
+        schema.reflect(connection)
+        connection.execute(schema.tables["users"].insert(), people)
+        connection.execute(schema.tables["sessions"].insert(), {**session, **times})
+    provision.prepare(empty)
+    return empty
+
+
+def contents(database: Database, columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return every row of some tables, cut to some columns."""
+    with database.engine.connect() as connection:
+        return {
+            name: sorted(map(str, connection.execute(select(*map(column, wanted)).select_from(table(name)))))
+            for name, wanted in columns.items()
+        }
+
+
+def test_an_upgrade_loses_nothing(old: Database) -> None:
+    """Whatever stood in a database of the first version stands in the newest as it was."""
+    with old.engine.connect() as connection:
+        found = inspect(connection)
+        columns = {name: [each["name"] for each in found.get_columns(name)] for name in tables(old)}
+    before = contents(old, columns)
+    upgrade(old)
+    assert contents(old, columns) == before
+    assert len(before["users"]) == len(OLD_NAMES)
+
+
+def test_sessions_survive_an_upgrade(old: Database) -> None:
+    """Whoever was signed in before an upgrade is signed in afterwards; the sign-in counts as the last proof."""
+    upgrade(old)
+    with time_machine.travel(LONG_AGO), old.reading() as db:
+        found = sessions.find(db, SessionOptions(), TOKEN)
+    assert found is not None
+    session, user = found
+    assert (user.username, session.proved_at) == (BOB, LONG_AGO)
+    with old.writing() as db:
+        db.execute(text("DELETE FROM users WHERE id = 'id1'"))
+        assert db.get(SignedIn, session.id) is None
+
+
+def test_people_from_before_an_upgrade_are_ordinary(old: Database) -> None:
+    """Users from before have no full name, no initial password to replace, and did not sign up."""
+    upgrade(old)
+    with old.reading() as db:
+        found = {(user.full_name, user.must_change_password, user.signed_up) for user in db.scalars(select(User))}
+    assert found == {("", False, False)}
+
+
+@pytest.mark.parametrize(
+    ("search", "name"), [("example", ADA), ("żół", OLD_NAMES[2]), ("42", "agent42"), ("xx", "x" * 256)]
+)
+def test_people_from_before_an_upgrade_are_found(old: Database, search: str, name: str) -> None:
+    """A search finds users from before an upgrade like any other."""
+    upgrade(old)
+    with old.reading() as db:
+        page = directory.page(db, Effective(options.Config()), Query(search=search), SHELL)
+    assert [one.user.username for one in page.users] == [name]
+
+
+def test_an_upgrade_writes_what_the_rules_write(old: Database) -> None:
+    """What users from before an upgrade are found by, and that their names are known, is as if made today."""
+    upgrade(old)
+    with old.reading() as db:
+        parts = {(row.part, row.user_id) for row in db.scalars(select(NamePart))}
+        known = {row.username_key for row in db.scalars(select(KnownName))}
+    assert parts == {(part, f"id{at}") for at, name in enumerate(OLD_NAMES) for part in names.parts(name)}
+    assert known == set(map(names.fold, OLD_NAMES))
 
 
 # -- transactions ---------------------------------------------------------------------------------------------

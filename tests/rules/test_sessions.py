@@ -3,16 +3,18 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
 from sqlalchemy import select
 
-from authapp import sessions, users
+from authapp import logins, sessions, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.options import SessionOptions
+from authapp.errors import WrongPassword
 from authapp.models import SignedIn, User
-from tests.world import ADA, BOB, SHELL, World
+from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, SHELL, World
 
 OPTIONS = SessionOptions()
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -277,3 +279,60 @@ def test_promoting_keeps_the_sessions(cast: World) -> None:
     token = start(cast, cast.user(BOB))
     users.set_superuser(cast.database, cast.user(BOB).id, SHELL, superuser=True)
     assert find(cast, token)
+
+
+# -- proof of the password ------------------------------------------------------------------------------------
+
+
+def has_proof(world: World, token: str) -> bool:
+    """Tell whether the password was typed recently enough in a session."""
+    session = find(world, token)
+    assert session is not None
+    return sessions.has_proof(session.proved_at)
+
+
+def test_a_proof_is_good_for_a_quarter_of_an_hour(world: World, bob: User, clock: time_machine.Traveller) -> None:
+    """Whoever signed in has proved the password for 15 minutes, and not a moment longer, however busy they are."""
+    token = start(world, bob)
+    clock.shift(timedelta(minutes=15) - INSTANT)
+    touch(world, token)
+    assert has_proof(world, token)
+    clock.shift(INSTANT)
+    assert not has_proof(world, token)
+
+
+def test_proving_again(cast: World, clock: time_machine.Traveller) -> None:
+    """Whoever types the password again has proved it for another 15 minutes, in this session and no other."""
+    here, elsewhere = start(cast, cast.user(BOB)), start(cast, cast.user(BOB))
+    session = find(cast, here)
+    assert session is not None
+    clock.shift(timedelta(hours=1))
+    confirm = partial(
+        logins.confirm, cast.database, cast.snapshot.effective, BOB, by=VISITOR, session_id=session.id
+    )
+    with pytest.raises(WrongPassword):
+        confirm(password=OTHER_PASSWORD)
+    assert not has_proof(cast, here)
+    confirm(password=PASSWORD)
+    assert (has_proof(cast, here), has_proof(cast, elsewhere)) == (True, False)
+
+
+def test_a_new_password_is_a_proof(cast: World, clock: time_machine.Traveller) -> None:
+    """Whoever chose a new password has just typed it."""
+    token = start(cast, cast.user(BOB))
+    clock.shift(timedelta(hours=1))
+    (row,) = rows(cast)
+    user_passwords.set_password(
+        cast.database, cast.snapshot.effective, row.user_id, OTHER_PASSWORD, SHELL, keep=row.id
+    )
+    assert has_proof(cast, token)
+
+
+def test_proving_what_is_over(world: World, bob: User) -> None:
+    """A session that ended while the password was typed is not brought back by the proof."""
+    start(world, bob)
+    (row,) = rows(world)
+    with world.database.writing() as db:
+        sessions.end_all(db, bob.id)
+        sessions.prove(db, row.id)
+    assert rows(world) == []
