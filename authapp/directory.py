@@ -248,7 +248,9 @@ def _opened(cursor: str) -> tuple[bool, bool, list[object]]:
         back, by_match, *texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, RecursionError):
         raise BadQuery(DAMAGED) from None
-    return back is True, by_match is True, texts
+    if not (isinstance(back, bool) and isinstance(by_match, bool)):
+        raise BadQuery(DAMAGED)
+    return back, by_match, texts
 
 
 def _decode(texts: list[object], order: _Order, *, back: bool) -> _Cursor:

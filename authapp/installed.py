@@ -47,7 +47,7 @@ class Installed:
                 upgrade(self.database)
                 provision.prepare(self.database)
         except SQLAlchemyError as error:
-            raise StartError(f"The database cannot be used: {_reason(error)}.") from None
+            raise StartError(f"The database cannot be used: {reason_of(error)}.") from None
         self.live = LiveConfig(locations, self._load, provision.adopter(self.database), start=start)
         self._first_look()
 
@@ -81,7 +81,8 @@ class Installed:
         return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{server.port}"
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def reason_of(error: SQLAlchemyError) -> str:
+    """Return the database's own word for what is wrong, in one line."""
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
 
 

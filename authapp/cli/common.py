@@ -14,9 +14,9 @@ import click
 
 from authapp import paths
 from authapp.audit import Actor
-from authapp.database import Database, database_url, require_schema, sqlite_file
+from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
 from authapp.errors import AuthappError, ConfigError
-from authapp.installed import Installed, read_start
+from authapp.installed import Installed, read_start, reason_of
 from authapp.names import is_storable
 from authapp.paths import Locations
 
@@ -48,7 +48,7 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse words that are no text, before anything is looked up under them."""
-        if not all(map(is_storable, args)):
+        if not ctx.resilient_parsing and not all(map(is_storable, args)):
             raise click.UsageError("The command line is not UTF-8 text.", ctx)
         return super().parse_args(ctx, args)
 
@@ -76,6 +76,9 @@ class Commands(click.Group):
             ctx.exit(2)
         except AuthappError as error:
             click.echo(str(error), err=True)
+            ctx.exit(1)
+        except DatabaseError as error:
+            click.echo(f"The database cannot be used: {reason_of(error)}.", err=True)
             ctx.exit(1)
         except click.UsageError:
             raise  # click shows how the command is used
@@ -134,7 +137,10 @@ def ask_password(*, from_stdin: bool) -> str:
 
 def print_json(value: object) -> None:
     """Print a value for scripts."""
-    click.echo(json.dumps(value, indent=2))  # in ASCII: no browser's name reaches the terminal as it is
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # What a terminal would obey is written as JSON writes it in ASCII.
+    shown = (char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    click.echo("".join(shown))
 
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,6 +1,6 @@
 """What the commands about people share: finding a user, and how users are printed."""
 
-import shlex
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,8 @@ from authapp.installed import Installed
 from authapp.invitations import Invitation
 from authapp.models import User
 from authapp.names import ID
+
+PLAIN = re.compile(r"[\w@%+=,./-]+")  # letters of every language, and signs that mean nothing to a shell
 
 
 class UserName(click.ParamType[str]):
@@ -37,7 +39,7 @@ class UserName(click.ParamType[str]):
                 names = directory.usernames(db, incomplete)
         except (AuthappError, DatabaseError, click.ClickException):
             return []
-        return [CompletionItem(name) for name in names if shlex.quote(name) == name]
+        return [CompletionItem(name) for name in names if PLAIN.fullmatch(name)]
 
 
 user_argument = click.argument("user", type=UserName())
