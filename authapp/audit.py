@@ -59,7 +59,9 @@ class LastSignIn:
 def last_sign_in(db: Session, user_id: str, before: datetime) -> LastSignIn:
     """Return a user's last sign-in before a moment (the beginning of the session at hand)."""
     mine = (AuditEntry.target_id == user_id, AuditEntry.at < before)
-    signed_in = ((AuditEntry.event == SIGN_IN) & (AuditEntry.outcome == SUCCESS)) | (AuditEntry.event == SET_UP)
+    # The wizard signs the owner in, too; the command line that finishes the setup does not.
+    set_up = (AuditEntry.event == SET_UP) & (AuditEntry.actor_id == user_id)
+    signed_in = ((AuditEntry.event == SIGN_IN) & (AuditEntry.outcome == SUCCESS)) | set_up
     last = db.scalar(select(AuditEntry).where(*mine, signed_in).order_by(AuditEntry.id.desc()).limit(1))
     failed = select(func.count()).where(*mine, AuditEntry.event == SIGN_IN, AuditEntry.outcome != SUCCESS)
     failures = db.scalar(failed.where(AuditEntry.id > last.id) if last else failed) or 0

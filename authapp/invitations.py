@@ -196,6 +196,6 @@ def unlock(database: Database, effective: Effective, user_id: str, by: Actor) ->
         user = users.get(db, user_id)
         account = throttle.account_of(effective.secret_key, user.username_key)
         was_locked = bool(throttle.locked(db, [account]))
-        if throttle.lift(db, account):
+        if throttle.lift(db, account) and was_locked:
             audit.record(db, "sign-in.unlocked", by, target=user)
     return user, was_locked

@@ -16,7 +16,7 @@ from authapp.errors import AuthappError, UserNotFound
 from authapp.installed import Installed
 from authapp.invitations import Invitation
 from authapp.models import User
-from authapp.names import ID
+from authapp.names import ID, is_storable
 
 PLAIN = re.compile(r"[\w@%+=,./-]+")  # letters of every language, and signs that mean nothing to a shell
 
@@ -33,6 +33,8 @@ class UserName(click.ParamType[str]):
         apart or run are left out: bash puts what it is offered on the command line as it is.
         """
         del param
+        if not is_storable(incomplete):
+            return []
         try:
             locations = paths.locate(ctx.params.get("config_file"))
             with existing_database(locations).reading() as db:

@@ -97,7 +97,11 @@ def settings_submit() -> Response | tuple[str, int]:
 
 
 def _settings(form: OrganizationForm) -> str:
-    places = {"organization": _place(effective(), NAME), "workspace": _place(effective(), WORKSPACE_NAME)}
+    now, places = effective(), {}
+    for field, key in ((form.organization, NAME), (form.workspace, WORKSPACE_NAME)):
+        places[field.name] = _place(now, key)
+        if places[field.name]:
+            field.data = now.get(key)
     return render_template("admin/settings.html", form=form, places=places)
 
 

@@ -141,6 +141,7 @@ def _lead_to(endpoint: str) -> Response:
 
 def _look_at_state_of(visitor: Visitor) -> Answer:
     """Ask an owner who is back in to look around, and for a sensitive change for the password."""
-    if visitor.must_review and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
+    reviews = visitor.must_review and not visitor.must_change_password
+    if reviews and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
         return redirect(url_for("admin.recovery"), 303)
     return ask_for_proof(visitor.identity) if admission().needs_proof else None
