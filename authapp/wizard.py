@@ -126,8 +126,10 @@ def finish(
         owner = provision.found(db, installation, credentials, by)
         who = Actor(by.road, owner.id, owner.username, by.address, by.user_agent)
         owner.last_login_at = clock.now()
+        session_token = sessions.start(db, owner, who)
+        # After the session began: it is not the sign-in before that one.
         audit.record(db, audit.SET_UP, who, target=owner)
-        return sessions.start(db, owner, who)
+        return session_token
 
 
 def _require_token(database: Database, snapshot: Snapshot, token: str | None) -> None:

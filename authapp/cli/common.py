@@ -80,6 +80,9 @@ class Commands(click.Group):
         except DatabaseError as error:
             click.echo(f"The database cannot be used: {reason_of(error)}.", err=True)
             ctx.exit(1)
+        except click.Abort:
+            click.echo("Nothing was done: the question was not answered.", err=True)
+            ctx.exit(1)
         except click.UsageError:
             raise  # click shows how the command is used
         except click.ClickException as error:

@@ -192,7 +192,7 @@ def demote_command(locations: Locations, user: str, *, as_json: bool) -> None:
 @user_group.command("rename")
 @config_option
 @user_argument
-@click.argument("username")
+@click.argument("username", metavar="NEW-NAME")
 @json_option
 def rename_command(locations: Locations, user: str, username: str, *, as_json: bool) -> None:
     """Give a user another user name."""

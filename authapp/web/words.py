@@ -18,7 +18,7 @@ EVENTS = {
     "sign-in inactive": "Refused: right password, but not active",
     "sign-in wrong": "Refused: wrong password",
     "sign-in.locked": "Locked after too many wrong passwords",
-    "sign-in.unlocked": "May try again after a lock",
+    "sign-in.unlocked": "Unlocked",
     "sign-out": "Signed out",
     "user.activated": "Activated",
     "user.created": "Created",

@@ -2,61 +2,16 @@
 
 import re
 import socket
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from authapp import installed, passwords, server
-from authapp.cli import main
-from authapp.database import Database
+from authapp import passwords, server
+from tests.cli.commands import Run, credentials, is_one_sentence, problems_of
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD, World
 
-Run = Callable[..., Result]
 TOKEN = r"[A-Za-z0-9_-]{43}"
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run a command in the folder of the installation; `typed` is what stands on standard input."""
-    opened: list[Database] = []
-
-    class Noted(Database):
-        def __init__(self, url: str) -> None:
-            super().__init__(url)
-            opened.append(self)
-
-    monkeypatch.setattr(installed, "Database", Noted)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("AUTHAPP_CONFIG", raising=False)
-
-    def call(*words: str, typed: str | bytes = "") -> Result:
-        return CliRunner().invoke(main, words, input=typed)
-
-    yield call
-    for database in opened:
-        database.dispose()
-
-
-def is_one_sentence(result: Result, status: int = 1) -> bool:
-    """Tell whether a command ended with a status and said why in one line on standard error."""
-    lines = result.stderr.strip().splitlines()
-    assert result.exit_code == status, result.output
-    assert "Traceback" not in result.output
-    return len(lines) == 1 and bool(re.fullmatch(r"(Error: )?[A-Z].*[.!]", lines[0]))
-
-
-def problems_of(result: Result) -> list[str]:
-    """Return the problems a command ended with, one a line."""
-    assert result.exit_code == 2, result.output
-    return result.stderr.splitlines()
-
-
-def credentials(username: str = ADA, password: str = PASSWORD) -> str:
-    """Return a config file with the owner's credentials."""
-    return f"server:\n  basic-auth:\n    username: {username}\n    password: '{password}'\n"
 
 
 # -- founding -------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
-"""`/` and `/account`: who you are, and your password."""
+"""`/` and `/account`: who you are, your names, your password, and where you are signed in."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from werkzeug.test import TestResponse
 
+from tests.web.pages import FIREFOX, browser_called, end_of, field_of, rows_of
 from tests.world import (
     ADA,
     BOB,
@@ -18,6 +22,8 @@ from tests.world import (
 )
 
 PAGE = "/account/password"
+SESSIONS = "/account/sessions"
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 def change(browser: Browser, current: str = PASSWORD, new: str = OTHER_PASSWORD) -> TestResponse:
@@ -84,6 +90,16 @@ def test_weak_new_password_is_refused(cast: World, new: str) -> None:
     assert answer.status_code == 422
     assert "password.policy" in answer.text
     assert cast.browser().sign_in(BOB, PASSWORD).status_code == 303
+
+
+def test_same_password_is_refused(cast: World) -> None:
+    """The current password as the new one is refused with 422 beside its field, and no browser is signed out."""
+    here, there = signed_in(cast, BOB), signed_in(cast, BOB)
+    answer = change(here, new=PASSWORD)
+    assert answer.status_code == 422
+    assert "That is your current password; choose another one." in answer.text
+    assert 'id="new_password-error"' in answer.text
+    assert there.is_signed_in()
 
 
 @pytest.mark.parametrize(("current", "new"), [("Wrong password!", OTHER_PASSWORD), (PASSWORD, WEAK_PASSWORD + "!")])
@@ -194,3 +210,173 @@ def test_inactive_user_sees_nothing(cast: World) -> None:
     browser = cast.browser()
     browser.sign_in(CHARLIE)
     assert browser.get("/account").location == "/login?next=/account"
+
+
+# -- names ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [ADA, BOB])
+def test_full_name_is_what_people_call_you(cast: World, name: str) -> None:
+    """Everybody gives themselves a full name; the home page greets by it, and the list of users shows it."""
+    browser = signed_in(cast, name)
+    answer = browser.post("/account", {"full_name": " Robin of Locksley "})
+    assert (answer.status_code, answer.location) == (303, "/account")
+    page = browser.get("/account").text
+    assert "Saved." in page
+    assert field_of(page, "full_name")["value"] == "Robin of Locksley"
+    assert '<span class="name">Robin of Locksley</span></h1>' in browser.get("/").text
+    assert "Robin of Locksley" in signed_in(cast).get("/admin/users").text
+
+
+def test_full_name_may_be_empty(cast: World) -> None:
+    """Without a full name the home page greets by the user name again."""
+    browser = signed_in(cast, BOB)
+    browser.post("/account", {"full_name": "Bob the Builder"})
+    browser.post("/account", {"full_name": ""})
+    assert '<span class="name">bob</span></h1>' in browser.get("/").text
+
+
+@pytest.mark.parametrize("full_name", ["x" * 201, "a\u202eb", "a\x07b"])
+def test_bad_full_name_is_refused(cast: World, full_name: str) -> None:
+    """A full name that is too long or has invisible characters is refused with 422 beside its field."""
+    answer = signed_in(cast, BOB).post("/account", {"full_name": full_name})
+    assert answer.status_code == 422
+    assert 'id="full_name-error"' in answer.text
+    assert field_of(answer.text, "full_name")["value"] == full_name
+    assert cast.user(BOB).full_name == ""
+
+
+def test_failed_csrf_check_changes_no_name(cast: World) -> None:
+    """Without its CSRF token the form is shown again with 400, the name in it, and nothing changes."""
+    answer = signed_in(cast, BOB).client.post("/account", data={"full_name": "Bob the Builder"})
+    assert answer.status_code == 400
+    assert field_of(answer.text, "full_name")["value"] == "Bob the Builder"
+    assert cast.user(BOB).full_name == ""
+
+
+def test_account_form_changes_nothing_else(cast: World) -> None:
+    """Whatever else is sent with the form, only the full name of whoever sends it changes."""
+    more = {"username": "robert", "role": "admin", "superuser": "y", "user_id": cast.user(DORA).id}
+    signed_in(cast, BOB).post("/account", {"full_name": "Bob", **more})
+    assert (cast.user(BOB).full_name, cast.user(DORA).full_name) == ("Bob", "")
+    assert not cast.user(BOB).is_superuser
+
+
+def test_owner_is_led_to_the_user_name(cast: World) -> None:
+    """Only the owner is told where to change the own user name."""
+    page = f"/admin/users/{cast.user(ADA).id}"
+    assert page in signed_in(cast).get("/account").text
+    assert "/admin/users/" not in signed_in(cast, DORA).get("/account").text
+
+
+# -- sessions -------------------------------------------------------------------------------------------------
+
+
+def test_own_sessions_are_listed(cast: World) -> None:
+    """One sees one's own sessions and nobody else's, the newest first; the one at hand is marked."""
+    signed_in(cast, DORA)
+    browser_called(cast, FIREFOX, BOB, remember="y")
+    mine, other = rows_of(signed_in(cast, BOB).get(SESSIONS).text)
+    assert ("This browser" in mine, end_of(mine)) == (True, "")
+    assert "Firefox on Linux <small>(kept signed in)</small>" in other
+    assert end_of(other).startswith(f"{SESSIONS}/")
+
+
+def test_session_is_ended(cast: World) -> None:
+    """Ending one of one's sessions signs that browser out at its next click, and no other one."""
+    there, elsewhere, here = browser_called(cast, FIREFOX), signed_in(cast, BOB), signed_in(cast, BOB)
+    row = next(row for row in rows_of(here.get(SESSIONS).text) if "Firefox" in row)
+    assert here.post(end_of(row), form=SESSIONS).location == SESSIONS
+    assert "That browser is signed out." in here.get(SESSIONS).text
+    assert [browser.is_signed_in() for browser in (there, elsewhere, here)] == [False, True, True]
+    assert here.post(end_of(row), form=SESSIONS).status_code == 404
+
+
+@pytest.mark.parametrize(("others", "said"), [(1, "1 other browser is signed out."), (2, "2 other browsers are")])
+def test_all_others_are_ended(cast: World, others: int, said: str) -> None:
+    """All one's other browsers are signed out with one button; the page says how many, and asks no more."""
+    there, bystander, here = [signed_in(cast, BOB) for _ in range(others)], signed_in(cast), signed_in(cast, BOB)
+    assert "Sign out all the others" in here.get(SESSIONS).text
+    assert here.post(f"{SESSIONS}/end", form=SESSIONS).location == SESSIONS
+    page = here.get(SESSIONS).text
+    assert said in page
+    assert "Sign out all the others" not in page
+    assert [browser.is_signed_in() for browser in (*there, bystander, here)] == [False] * others + [True, True]
+
+
+@pytest.mark.parametrize("name", [BOB, ADA])
+def test_somebody_elses_session_is_not_found(cast: World, name: str) -> None:
+    """Somebody else's session is not found here, not even by a superuser, and goes on."""
+    dora = signed_in(cast, DORA)
+    other = signed_in(cast, DORA)
+    address = end_of(rows_of(other.get(SESSIONS).text)[1])
+    answer = signed_in(cast, name).post(address, form=SESSIONS)
+    assert answer.status_code == 404
+    assert "There is no such session; it may have ended." in answer.text
+    assert dora.is_signed_in()
+
+
+# -- the sign-in before this one ------------------------------------------------------------------------------
+
+
+def test_home_tells_the_last_sign_in(cast: World) -> None:
+    """The home page tells when and from where one signed in before this time, and goes on telling it."""
+    with time_machine.travel(NOON, tick=False):
+        signed_in(cast, BOB)
+    with time_machine.travel(NOON + timedelta(days=1), tick=False):
+        bob = signed_in(cast, BOB)
+        pages = [bob.get("/").text for _ in range(2)]
+    for page in pages:
+        assert "1 Jan 2030, 12:00 UTC</time>, from 127.0.0.1." in page
+        assert "to sign in as you failed" not in page
+
+
+@pytest.mark.parametrize("name", [ADA, BOB])
+def test_home_of_the_first_sign_in(cast: World, name: str) -> None:
+    """Whoever signs in for the first time is told of no time before."""
+    assert "Last time" not in signed_in(cast, name).get("/").text
+
+
+def test_setup_was_a_sign_in(world: World) -> None:
+    """The owner's sign-in after the setup in the browser tells of the setup, from where it was done."""
+    with time_machine.travel(NOON, tick=False):
+        world.wizard().post("/setup", {"username": ADA, "password": PASSWORD})
+    with time_machine.travel(NOON + timedelta(hours=1), tick=False):
+        assert "1 Jan 2030, 12:00 UTC</time>, from 127.0.0.1." in signed_in(world).get("/").text
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [(1, "A try to sign in as you failed since then."), (3, "3 tries to sign in as you failed")],
+)
+def test_home_tells_what_failed_since(cast: World, failures: int, said: str) -> None:
+    """The home page tells how many tries failed since the sign-in before, and what to do about it."""
+    with time_machine.travel(NOON, tick=False):
+        cast.browser().sign_in(BOB, "Wrong password!")
+        signed_in(cast, BOB)
+    with time_machine.travel(NOON + timedelta(hours=1), tick=False):
+        for _ in range(failures):
+            cast.browser().sign_in(BOB, "Wrong password!")
+    with time_machine.travel(NOON + timedelta(hours=2), tick=False):
+        page = signed_in(cast, BOB).get("/").text
+    assert said in page
+    assert f'<a href="{PAGE}">change your password</a>' in page
+
+
+def test_failures_before_the_first_sign_in(cast: World) -> None:
+    """Tries that failed before the first sign-in are told as well."""
+    with time_machine.travel(NOON, tick=False):
+        cast.browser().sign_in(BOB, "Wrong password!")
+    with time_machine.travel(NOON + timedelta(hours=1), tick=False):
+        assert "A try to sign in as you failed before that." in signed_in(cast, BOB).get("/").text
+
+
+def test_failures_meanwhile_are_for_the_next_time(cast: World) -> None:
+    """Tries that fail while one is signed in are told at the next sign-in."""
+    with time_machine.travel(NOON, tick=False):
+        bob = signed_in(cast, BOB)
+    with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
+        cast.browser().sign_in(BOB, "Wrong password!")
+        assert "failed" not in bob.get("/").text
+    with time_machine.travel(NOON + timedelta(minutes=2), tick=False):
+        assert "A try to sign in as you failed since then." in signed_in(cast, BOB).get("/").text

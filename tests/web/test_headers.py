@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from werkzeug.test import TestResponse
 
 from authapp.web.security import access
-from tests.world import ADA, BOB, OTHER_PASSWORD, WEAK_PASSWORD, World, elements
+from tests.web.pages import LIST, at, password_on
+from tests.web.test_users_list import ids, send
+from tests.world import ADA, BOB, DORA, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD, Browser, World, elements, signed_in
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -49,11 +53,32 @@ def _locked(world: World) -> TestResponse:
     return [world.browser().sign_in(BOB, "Wrong password!") for _ in range(11)][-1]
 
 
+def _asked_for_proof(world: World) -> TestResponse:
+    ada = signed_in(world)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=20)):
+        return ada.post(f"{at(world)}/active", form=LIST)
+
+
+def _asked_twice(world: World) -> TestResponse:
+    return signed_in(world, DORA).post(f"{at(world, DORA)}/superuser", form=LIST)
+
+
+def _owing(world: World) -> Browser:
+    """Return the browser of somebody who signed in with an initial password."""
+    page = signed_in(world).post("/admin/users/new", {"username": "owing", "active": "y"}).text
+    return signed_in(world, "owing", password_on(page))
+
+
 Ask = Callable[[World], TestResponse]
 ANSWERS: dict[str, tuple[int, Ask]] = {
     "a page": (200, lambda world: world.browser().get("/login")),
     "a page of a user": (200, lambda world: _as_ada(world, "/")),
     "a page of a superuser": (200, lambda world: _as_ada(world, "/admin/users")),
+    "an initial password": (200, lambda world: signed_in(world).post("/admin/users/new", {"username": "eve"})),
+    "asked for the password": (403, _asked_for_proof),
+    "asked twice": (409, _asked_twice),
+    "an API that is not open yet": (403, lambda world: _owing(world).get("/api/v1/organization")),
+    "an API for a stranger": (401, lambda world: world.browser().get("/api/v1/organization")),
     "a redirect": (303, lambda world: world.browser().get("/account")),
     "no slash at the end": (404, lambda world: world.browser().get("/login/")),
     "JSON": (200, lambda world: world.browser().get("/api/v1/status")),
@@ -147,6 +172,7 @@ def pages(world: World) -> dict[str, str]:
     found["new user, refused"] = browser.post(
         "/admin/users/new", {"username": "eve", "password": WEAK_PASSWORD}
     ).text
+    found |= _of_people(world, browser)
     found["finished"], found["nowhere"] = browser.get("/setup").text, browser.get("/nowhere").text
     world.write_config("pasword:\n  policy: nist\n")
     found["problems"] = browser.get("/admin/users").text
@@ -156,6 +182,24 @@ def pages(world: World) -> dict[str, str]:
     found["closed"] = world.browser().get("/login").text
     world.write_credentials(ADA, OTHER_PASSWORD)
     found["pinned"] = _pinned(world)
+    return found
+
+
+def _of_people(world: World, ada: Browser) -> dict[str, str]:
+    """Return the pages about people that the cast has to be there for."""
+    bob, new_list = at(world), "/admin/users/list"
+    paths = (bob, f"{bob}/delete", f"{LIST}?q=nobody", new_list, "/admin/sessions", "/admin/settings")
+    found = {path: ada.get(path).text for path in (*paths, "/account/sessions")}
+    found["list, refused"] = ada.post(new_list, {"users": "a:b\neve"}).text
+    found["list, preview"] = ada.post(new_list, {"users": "eve\nmallory"}).text
+    found["initial passwords"] = ada.post(new_list, {"users": "eve\nmallory", "create": "y"}).text
+    found["deleting several"] = send(ada, "delete", *ids(world, BOB, DORA)).text
+    found["asked for the password"] = _asked_for_proof(world).text
+    found["asked twice"] = _asked_twice(world).text
+    found["a password of one's own"] = _owing(world).get("/account/password").text
+    world.write_config("auth:\n  sign-up: true\n")
+    found["sign up"] = world.browser().get("/sign-up").text
+    found["signed up"] = world.browser().post("/sign-up", {"username": "zoe", "password": PASSWORD}).text
     return found
 
 

@@ -1,0 +1,35 @@
+"""What the tests of the command line share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from authapp import installed
+from authapp.cli import main
+from authapp.database import Database
+from tests.cli.commands import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a command in the folder of the installation; `typed` is what stands on standard input."""
+    opened: list[Database] = []
+
+    class Noted(Database):
+        def __init__(self, url: str) -> None:
+            super().__init__(url)
+            opened.append(self)
+
+    monkeypatch.setattr(installed, "Database", Noted)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUTHAPP_CONFIG", raising=False)
+
+    def call(*words: str, typed: str | bytes = "", **rest: Any) -> Result:
+        return CliRunner().invoke(main, words, input=typed, **rest)
+
+    yield call
+    for database in opened:
+        database.dispose()

@@ -1,0 +1,286 @@
+"""`/admin/sessions`, `/admin/settings`, and what the API tells of the organization."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+import time_machine
+from werkzeug.test import TestResponse
+
+from authapp import sessions
+from authapp.audit import Actor
+from authapp.models import DEFAULT_ID
+from tests.web.pages import (
+    FIREFOX,
+    HOSTILE,
+    SAFARI,
+    browser_called,
+    cells,
+    end_of,
+    field_of,
+    is_tame,
+    link,
+    rows_of,
+)
+from tests.web.test_admin import EVIL_NAMES, UNKNOWN_ID
+from tests.web.test_errors import is_problem
+from tests.world import ADA, BOB, CHARLIE, DORA, Browser, World, elements, signed_in
+
+SESSIONS, SETTINGS = "/admin/sessions", "/admin/settings"
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+def start_sessions(world: World, username: str, number: int) -> None:
+    """Sign somebody in from one address after another."""
+    user = world.user(username)
+    with world.database.writing() as db:
+        for last in range(number):
+            sessions.start(db, user, Actor("form", user.id, address=f"192.0.2.{last}"))
+
+
+# -- sessions -------------------------------------------------------------------------------------------------
+
+
+def test_everybodys_sessions_are_listed(cast: World) -> None:
+    """Every session stands there with its user, the browser in plain words and the address, the newest first."""
+    browser_called(cast, FIREFOX, BOB, remember="y")
+    browser_called(cast, SAFARI, DORA)
+    said = cells(browser_called(cast, "", ADA).get(SESSIONS).text)
+    assert [row[:3] for row in said] == [
+        [ADA, "Unknown device", "127.0.0.1"],
+        [DORA, "Mobile Safari on iOS", "127.0.0.1"],
+        [BOB, "Firefox on Linux (kept signed in)", "127.0.0.1"],
+    ]
+
+
+def test_own_session_is_marked(cast: World) -> None:
+    """The session one is using is marked and has no button to end it; another one of one's own has."""
+    signed_in(cast)
+    mine, other = rows_of(signed_in(cast).get(SESSIONS).text)
+    assert "This browser" in mine
+    assert not end_of(mine)
+    assert "This browser" not in other
+    assert end_of(other)
+
+
+def test_ended_session_is_over_at_the_next_click(cast: World) -> None:
+    """Ending a session signs that browser out, no other one, and the page says whose it was."""
+    bob, bob_elsewhere, ada = signed_in(cast, BOB), browser_called(cast, FIREFOX), signed_in(cast)
+    row = next(row for row in rows_of(ada.get(SESSIONS).text) if "Firefox" in row)
+    answer = ada.post(end_of(row), form=SESSIONS)
+    assert (answer.status_code, answer.location) == (303, SESSIONS)
+    assert "A session of bob has ended." in ada.get(SESSIONS).text
+    assert (bob.is_signed_in(), bob_elsewhere.is_signed_in()) == (True, False)
+
+
+@pytest.mark.parametrize("session_id", [UNKNOWN_ID, "%00", "x" * 300])
+def test_session_that_is_over_already(cast: World, session_id: str) -> None:
+    """Ending a session that is not there any more is a 404 page that says so."""
+    answer = signed_in(cast).post(f"{SESSIONS}/{session_id}/end", form=SESSIONS)
+    assert answer.status_code == 404
+    assert "There is no such session; it may have ended." in answer.text
+
+
+@pytest.mark.parametrize("back", HOSTILE)
+def test_ending_a_session_leads_nowhere_else(cast: World, back: str) -> None:
+    """An address to go back to that is not ours is not followed."""
+    signed_in(cast, BOB)
+    ada = signed_in(cast)
+    answer = ada.post(end_of(rows_of(ada.get(SESSIONS).text)[1]), {"back": back}, form=SESSIONS)
+    assert answer.location in ("/", "/account", SESSIONS)
+
+
+def test_sessions_that_are_over_are_not_listed(cast: World) -> None:
+    """A session that was unused too long, or whose user may not sign in any more, is not listed."""
+    with time_machine.travel(NOON, tick=False):
+        signed_in(cast, BOB)
+        browser_called(cast, FIREFOX, DORA, remember="y")
+    with time_machine.travel(NOON + timedelta(hours=2), tick=False):
+        page = signed_in(cast).get(SESSIONS).text
+    assert [ADA in row or DORA in row for row in rows_of(page)] == [True, True]
+
+
+def test_sessions_come_in_pages(cast: World) -> None:
+    """With more than fifty sessions the page leads on; each session stands on one page, and one gets back."""
+    start_sessions(cast, BOB, 120)
+    ada = signed_in(cast)
+    pages = [ada.get(SESSIONS).text]
+    while address := link(pages[-1], "Next page"):
+        pages.append(ada.get(address).text)
+    ended = [end_of(row) for page in pages for row in rows_of(page)]
+    assert [len(rows_of(page)) for page in pages] == [50, 50, 21]
+    assert len(set(ended)) == 121
+    assert [link(page, "First page") for page in pages] == ["", SESSIONS, SESSIONS]
+
+
+@pytest.mark.parametrize(
+    "after", ["rubbish", "a b", "a b c", "2030-01-01 x", "2030-01-01T00:00:00+00:00 \0", "9999-99-99 x", " "]
+)
+def test_damaged_address_is_refused(cast: World, after: str) -> None:
+    """A damaged address of a next page gets a page with 422 that says where to begin."""
+    answer = signed_in(cast).get(f"{SESSIONS}?after={quote(after)}")
+    assert answer.status_code == 422
+    assert "begin with the first page" in answer.text
+
+
+def test_what_a_browser_calls_itself_is_text(cast: World) -> None:
+    """Whatever a browser calls itself is text on the page."""
+    browser_called(cast, '"><img src=x onerror=alert(1)>')
+    page = signed_in(cast).get(SESSIONS).text
+    assert not [field for tag, field in elements(page) if tag == "img" and field.get("src") == "x"]
+    assert "Unknown device" in page
+
+
+# -- settings -------------------------------------------------------------------------------------------------
+
+
+def save(browser: Browser, organization: str = "Default", workspace: str = "Default") -> TestResponse:
+    """Send the form of the settings."""
+    return browser.post(SETTINGS, {"organization": organization, "workspace": workspace})
+
+
+def test_organization_is_called_so_at_once(cast: World) -> None:
+    """The organization's new name stands in the header and title of the very next page, for everybody."""
+    ada = signed_in(cast)
+    answer = save(ada, "Analytical Engines")
+    assert (answer.status_code, answer.location) == (303, SETTINGS)
+    pages = [ada.get(SETTINGS).text, signed_in(cast, BOB).get("/").text, cast.browser().get("/login").text]
+    assert "Saved." in pages[0]
+    for page in pages:
+        assert "<span>Analytical Engines</span></span>" in page
+        assert re.search(r"<title>[^<]+ · Analytical Engines</title>", page)
+
+
+def test_workspace_is_called_so_at_once(cast: World) -> None:
+    """The workspace's new name stands on everybody's account page."""
+    save(signed_in(cast), workspace=" Mills and Stores ")
+    assert '<dd class="name">Mills and Stores</dd>' in signed_in(cast, BOB).get("/account").text
+
+
+def test_names_survive_a_restart(cast: World) -> None:
+    """A name that was set holds after a restart."""
+    save(signed_in(cast), "Analytical Engines", "Mills")
+    cast.restart()
+    page = signed_in(cast).get(SETTINGS).text
+    assert field_of(page, "organization")["value"] == "Analytical Engines"
+    assert field_of(page, "workspace")["value"] == "Mills"
+
+
+def test_only_what_changed_is_written_down(cast: World) -> None:
+    """Saving writes and records what changed, and nothing else."""
+    ada = signed_in(cast)
+    save(ada, "Analytical Engines")
+    save(ada, "Analytical Engines")
+    assert [entry.detail for entry in cast.audit("setting.changed")] == [{"key": "organization.name"}]
+    assert cast.setting("workspace.name") is None
+
+
+@pytest.mark.parametrize("name", ["organization", "workspace"])
+@pytest.mark.parametrize("value", ["", "   ", "x" * 101, "a\0b"])
+def test_bad_name_is_refused(cast: World, name: str, value: str) -> None:
+    """A name that is empty, too long or no text is refused with 422 beside its field, and nothing is saved."""
+    answer = save(signed_in(cast), **{"organization": "Good", "workspace": "Good", name: value})
+    assert answer.status_code == 422
+    assert f'id="{name}-error"' in answer.text
+    assert (cast.setting("organization.name"), cast.setting("workspace.name")) == (None, None)
+
+
+def test_refused_settings_keep_what_was_typed(cast: World) -> None:
+    """The form shown after a refusal holds what was typed into both fields."""
+    page = save(signed_in(cast), "x" * 101, "Mills").text
+    assert field_of(page, "organization")["value"] == "x" * 101
+    assert field_of(page, "workspace")["value"] == "Mills"
+
+
+@pytest.mark.parametrize("name", EVIL_NAMES)
+def test_organizations_name_is_text(cast: World, name: str) -> None:
+    """The organization's name is text on every page, whatever it looks like."""
+    ada = signed_in(cast)
+    save(ada, name, name)
+    assert field_of(ada.get(SETTINGS).text, "organization")["value"] == name
+    pages = [ada.get(path).text for path in (SETTINGS, "/account", "/", "/nowhere")]
+    assert all(map(is_tame, pages))
+
+
+@pytest.fixture
+def pinned(cast: World) -> World:
+    """An installation whose organization's name stands in line 2 of the config file."""
+    cast.write_config("organization:\n  name: Lovelace and Sons\n")
+    return cast
+
+
+def test_pinned_name_is_shown_with_its_place(pinned: World) -> None:
+    """A name that the config file supplies is shown read-only with file and line; the other one stays free."""
+    page = signed_in(pinned).get(SETTINGS).text
+    field = field_of(page, "organization")
+    assert field["value"] == "Lovelace and Sons"
+    assert "readonly" in field
+    assert f'<small id="{field["aria-describedby"]}">Supplied by config.yml, line 2.</small>' in page
+    assert "readonly" not in field_of(page, "workspace")
+
+
+def test_name_beside_a_pinned_one_is_saved(pinned: World) -> None:
+    """The form as it is shown, with the read-only field in it, saves the other field."""
+    answer = save(signed_in(pinned), "Lovelace and Sons", "Mills")
+    assert answer.status_code == 303
+    assert pinned.setting("workspace.name") == "Mills"
+    assert pinned.setting("organization.name") is None
+
+
+def test_pinned_name_cannot_be_changed(pinned: World) -> None:
+    """A form that changes a name which the config file supplies gets 409 with its place, and saves nothing."""
+    answer = save(signed_in(pinned), "Mine", "Mills")
+    assert answer.status_code == 409
+    assert "organization.name is supplied by config.yml, line 2; change it there." in answer.text
+    assert (pinned.setting("organization.name"), pinned.setting("workspace.name")) == (None, None)
+
+
+def test_pinned_name_stays_read_only_after_the_refusal(pinned: World) -> None:
+    """The form shown after that refusal offers the name in force, read-only, so that sending it again works."""
+    page = save(signed_in(pinned), "Mine", "Mills").text
+    assert "readonly" in field_of(page, "organization")
+    assert field_of(page, "organization")["value"] == "Lovelace and Sons"
+
+
+def test_settings_without_csrf_token(cast: World) -> None:
+    """Without its CSRF token the form is shown again with 400, filled in, and nothing is saved."""
+    answer = signed_in(cast).client.post(SETTINGS, data={"organization": "Mine", "workspace": "Mills"})
+    assert answer.status_code == 400
+    assert field_of(answer.text, "organization")["value"] == "Mine"
+    assert cast.setting("organization.name") is None
+
+
+# -- what the API tells ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [ADA, BOB])
+def test_api_describes_the_organization(cast: World, name: str) -> None:
+    """Everybody who is signed in is told the one organization and its one workspace, by the names in force."""
+    save(signed_in(cast), "Analytical Engines", "Mills")
+    browser = signed_in(cast, name)
+    assert browser.get("/api/v1/organization").json == {"id": DEFAULT_ID, "name": "Analytical Engines"}
+    workspace = {"id": DEFAULT_ID, "name": "Mills", "organization_id": DEFAULT_ID}
+    assert browser.get("/api/v1/workspaces").json == {"items": [workspace]}
+
+
+@pytest.mark.parametrize("name", [ADA, DORA, BOB])
+@pytest.mark.parametrize(("path", "what"), [("organization", "organization"), ("workspaces", "workspace")])
+def test_api_makes_no_second_one(cast: World, name: str, path: str, what: str) -> None:
+    """Whoever wants to create another organization or workspace is refused with the reason and a way out."""
+    answer = signed_in(cast, name).post(f"/api/v1/{path}", form="/account")
+    assert is_problem(answer, 403)
+    assert f"There is exactly one {what}" in answer.text
+    assert "Run a second installation" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/organization", "/api/v1/workspaces"])
+@pytest.mark.parametrize("name", [None, CHARLIE])
+def test_api_tells_strangers_nothing(cast: World, path: str, name: str | None) -> None:
+    """Whoever is not signed in gets a problem with 401, whether they ask or send."""
+    browser = cast.browser()
+    if name:
+        browser.sign_in(name)
+    answers = [browser.get(path), browser.post(path, form="/login")]
+    assert [is_problem(answer, 401) for answer in answers] == [True, True]
+    assert "Default" not in answers[0].text
