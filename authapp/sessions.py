@@ -10,7 +10,7 @@ from authapp import audit, clock, permissions, settings, tokens
 from authapp.audit import Actor
 from authapp.config.options import SessionOptions
 from authapp.database import Database
-from authapp.errors import NotAllowed, SessionNotFound
+from authapp.errors import NotAllowed, SessionNotFound, UserNotFound
 from authapp.models import SignedIn, User
 from authapp.names import is_storable
 
@@ -177,14 +177,20 @@ def revoke(database: Database, session_id: str, by: Actor) -> User:
 def revoke_all(
     database: Database, options: SessionOptions, user_id: str, by: Actor, *, keep: str | None = None
 ) -> int:
-    """End a user's sessions, except the one whose id is `keep`; return how many that were. Raises NotAllowed."""
+    """End a user's sessions, except the one whose id is `keep`; return how many that were.
+
+    Raises NotAllowed, UserNotFound.
+    """
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, _permission_to_end(by, user_id))
+        user = db.get(User, user_id)
+        if user is None:
+            raise UserNotFound
         _forget_over(db, options)
         ended = end_all(db, user_id, keep=keep)
         if ended:
-            audit.record(db, "session.all-ended", by, target=db.get(User, user_id), sessions=ended)
+            audit.record(db, "session.all-ended", by, target=user, sessions=ended)
     return ended
 
 

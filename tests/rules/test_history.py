@@ -102,6 +102,11 @@ def test_setting_up_was_a_sign_in(world: World) -> None:
     assert last(world, sign_in(world, NOON + 2 * MINUTE, ADA), ADA) == LastSignIn(NOON, HERE, 1)
 
 
+def test_setting_up_in_a_shell_was_none(cast: World) -> None:
+    """An owner who was made by a command was signed in nowhere."""
+    assert last(cast, sign_in(cast, NOON, ADA), ADA) == LastSignIn(None, "", 0)
+
+
 def test_a_wrong_password_inside_counts(cast: World) -> None:
     """A wrong password where somebody signed in is asked for it again counts as a failed try."""
     sign_in(cast, NOON)

@@ -104,9 +104,10 @@ def test_it_counts_at_once(cast: World) -> None:
     """A transaction that loaded a superuser before the demotion hears of it all the same."""
     dora = Actor("form", cast.user(DORA).id)
     with cast.database.reading() as db:
-        users.get(db, cast.user(DORA).id)
+        loaded = users.get(db, cast.user(DORA).id)
         db.commit()
-        users.set_superuser(cast.connect(), cast.user(DORA).id, SHELL, superuser=False)
+        users.set_superuser(cast.connect(), loaded.id, SHELL, superuser=False)
+        assert loaded.is_superuser
         with pytest.raises(NotAllowed):
             permissions.require(db, dora, permissions.DELETE)
 

@@ -177,13 +177,14 @@ def test_a_name_that_is_not_free(opened: World, hasher: CountingHasher, name: st
     assert hasher.hashed == 1
 
 
-def test_a_name_the_config_gives_without_a_password(opened: World) -> None:
-    """The owner's name in the file is kept for the owner while the file is still without a password."""
-    before = everybody(opened)
-    opened.write_config(OPEN + "server: {basic-auth: {username: owner}}\n")
-    enter(opened, "owner")
-    assert everybody(opened) == sorted([*(name for name in before if name != ADA), "owner"])
-    assert opened.user("owner").is_superuser
+def test_a_name_the_config_keeps_for_the_owner(world: World) -> None:
+    """The name that the config gives an owner who is still to come is no stranger's either."""
+    world.write_config(OPEN + "server: {basic-auth: {username: owner}}\n")
+    for name in ("owner", "OWNER"):
+        enter(world, name)
+    assert everybody(world) == []
+    enter(world, "erin")
+    assert everybody(world) == ["erin"]
 
 
 def test_taken_names_are_not_written_down(opened: World) -> None:
