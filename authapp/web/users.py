@@ -53,7 +53,7 @@ def set_superuser(user_id: str) -> Response | tuple[str, int]:
 
 @bp.post("/bulk")
 @access("superuser", needs_proof=True)
-def bulk() -> Response | str:
+def bulk() -> Response | tuple[str, int]:
     """Activate, deactivate or delete the users that were chosen: all of them, or none."""
     ids, what = request.form.getlist("ids"), request.form.get("action")
     if not ids:
@@ -68,7 +68,7 @@ def bulk() -> Response | str:
     return redirect(_home_or(_wanted_back(), changed), 303)
 
 
-def _delete(ids: list[str]) -> Response | str:
+def _delete(ids: list[str]) -> Response | tuple[str, int]:
     """Delete users once the word is typed; before that, show who they are."""
     form = TypedForm()
     if text(form.typed).casefold() != DELETE_WORD:
@@ -77,7 +77,8 @@ def _delete(ids: list[str]) -> Response | str:
         if form.typed.data is not None:
             form.refuse(form.typed, f"That is not the word {DELETE_WORD}.")
         form.typed.label.text = f"Type the word {DELETE_WORD} to confirm"
-        return render_template("users/delete_many.html", form=form, users=chosen, back=_wanted_back())
+        page = render_template("users/delete_many.html", form=form, users=chosen, back=_wanted_back())
+        return page, 200 if form.typed.data is None else 422
     deleted = users.delete_all(database(), ids, visitor("form", who()))
     flash(f"{_count(deleted)} deleted.")
     return redirect(_wanted_back(), 303)

@@ -368,7 +368,7 @@ def test_failures_before_the_first_sign_in(cast: World) -> None:
     with time_machine.travel(NOON, tick=False):
         cast.browser().sign_in(BOB, "Wrong password!")
     with time_machine.travel(NOON + timedelta(hours=1), tick=False):
-        assert "A try to sign in as you failed before that." in signed_in(cast, BOB).get("/").text
+        assert "A try to sign in as you failed before this." in signed_in(cast, BOB).get("/").text
 
 
 def test_failures_meanwhile_are_for_the_next_time(cast: World) -> None:
