@@ -5,6 +5,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
+from tests.web.pages import is_tame
 from tests.world import (
     ADA,
     BOB,
@@ -291,12 +292,7 @@ def test_names_are_escaped(cast: World, name: str) -> None:
     eve = signed_in(cast, name)
     pages += [eve.get(path).text for path in ("/", "/account", "/account/password", "/admin/users")]
     pages.append(cast.browser().sign_in(name, "Wrong password!").text)
-    for page in pages:
-        found = elements(page)
-        assert not [tag for tag, attributes in found if tag == "script" and not attributes.get("src")]
-        assert not [attribute for _, attributes in found for attribute in attributes if attribute.startswith("on")]
-        assert not [tag for tag, attributes in found if attributes.get("src") == "x" or tag == "b"]
-        assert "1337" not in page
+    assert [is_tame(page) for page in pages] == [True] * len(pages)
 
 
 @pytest.mark.parametrize("name", EVIL_NAMES)
