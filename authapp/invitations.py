@@ -86,10 +86,6 @@ def invite(database: Database, effective: Effective, wanted: Sequence[NewUser], 
     BadList, which names the row.
     """
     rows = [Row(line, user) for line, user in enumerate(wanted, 1)]
-    if len(rows) == 1 and (refusal := checked(database, effective, rows)[0].refusal):
-        with database.reading() as db:
-            permissions.require(db, by, permissions.INVITE)  # whoever may not learns nothing
-        raise refusal
     return _invite(database, effective, rows, by, names_line=len(rows) > 1)
 
 
@@ -103,7 +99,7 @@ def _invite(
 ) -> list[Invitation]:
     with database.reading() as db:
         permissions.require(db, by, permissions.INVITE)  # before the slow hashes
-    good = _require_good(checked(database, effective, rows))
+    good = _require_good(checked(database, effective, rows), names_line=names_line)
     initial = [None if row.user.password is not None else generate(effective, row.user.username) for row in good]
     chosen = [row.user.password or made or "" for row, made in zip(good, initial, strict=True)]
     # Threads, because hashing leaves the other processors free.
@@ -125,13 +121,14 @@ def _invite(
     ]
 
 
-def _require_good(rows: Sequence[Row]) -> Sequence[Row]:
+def _require_good(rows: Sequence[Row], *, names_line: bool) -> Sequence[Row]:
     if not rows:
         raise BadList("The list is empty: write one user a line.")
     if len(rows) > MOST_AT_ONCE:
         raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(rows)}.")
-    if refused := next((row for row in rows if row.refusal is not None), None):
-        raise BadList(f"Line {refused.line}: {refused.refusal}")
+    for row in rows:
+        if row.refusal is not None:
+            raise BadList(f"Line {row.line}: {row.refusal}") if names_line else row.refusal
     return rows
 
 

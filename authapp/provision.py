@@ -144,6 +144,7 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     with database.reading() as db:
         stored = settings.credentials(db)
         problems = check_against(db, effective, given)
+        owner = users.find(db, stored.username) if stored else None
     if problems:
         raise ConfigError(problems)
     username = given.username if given.username is not None else stored and stored.username
@@ -151,7 +152,9 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     if not username or not (known or given.password):
         return None
     after = Credentials(names.clean_username(username), known or passwords.hash_password(given.password or ""))
-    return None if after == stored else _Plan(stored, after)
+    # A password that stands in the file is the owner's own, also when it was made for them.
+    becomes_own = given.has_secret and owner is not None and owner.must_change_password
+    return None if after == stored and not becomes_own else _Plan(stored, after)
 
 
 def check_against(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
@@ -217,6 +220,8 @@ def _carry_out(database: Database, plan: _Plan, reading: Reading, insist: bool) 
         )
         by = Actor("config file", name=place.words if place else "")
         owner = _make_owner(db, installation, plan.after.username, by)
+        if reading.given.has_secret:
+            owner.initial_password_at = None
         settings.store_credentials(db, plan.after)
         _complete_setup(db, installation, owner)
         sessions.end_all(db, owner.id)
@@ -247,7 +252,6 @@ def _make_owner(db: Session, installation: Installation, username: str, by: Acto
         owner = users.add(db, username, None, user_id=installation.owner_id, is_active=True, role=Role.ADMIN)
     users.call(db, owner, username)
     owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
-    owner.initial_password_at = None
     return owner
 
 
@@ -261,6 +265,7 @@ def _complete_setup(db: Session, installation: Installation, owner: User) -> Non
 def found(db: Session, installation: Installation, credentials: Credentials, by: Actor) -> User:
     """Make the first owner: user, credentials and the end of setup, in the transaction at hand."""
     owner = _make_owner(db, installation, credentials.username, by)
+    owner.initial_password_at = None  # theirs, however the user came by it
     settings.store_credentials(db, credentials, by=owner.id)
     _complete_setup(db, installation, owner)
     return owner

@@ -32,28 +32,32 @@ def read(text: str, *, active: bool | None = None) -> list[Row]:
     """
     lines = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip(" \t\u00a0,;")]
-    columns: tuple[str, ...] = COLUMNS
-    if filled and (heading := _heading(filled[0][1])):
-        columns = heading
+    columns, delimiter = _heading(filled[0][1]) if filled else ((), "")
+    if columns:
         filled = filled[1:]
     if not filled:
         raise BadList("The list is empty: write one user a line.")
     if len(filled) > MOST_AT_ONCE:
         raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(filled)}.")
-    return [_row(number, line, columns, active) for number, line in filled]
+    return [_row(number, line, columns or COLUMNS, delimiter, active) for number, line in filled]
 
 
-def _heading(line: str) -> tuple[str, ...]:
-    """Return what a line calls the columns, or nothing when it names a user."""
-    cells, _ = _cells(line)
-    is_heading = cells[0].casefold() in HEADINGS
-    return tuple(HEADINGS.get(cell.casefold(), "") for cell in cells) if is_heading else ()
+def _heading(line: str) -> tuple[tuple[str, ...], str]:
+    """Return what a line calls the columns and what parts them, or nothing when it names a user."""
+    delimiter = _delimiter(line)
+    cells, _ = _cells(line, delimiter)
+    if cells[0].casefold() not in HEADINGS:
+        return (), ""
+    return tuple(HEADINGS.get(cell.casefold(), "") for cell in cells), delimiter if len(cells) > 1 else ""
 
 
-def _cells(line: str) -> tuple[list[str], Refused | None]:
+def _delimiter(line: str) -> str:
+    unquoted = QUOTED.sub("", line.strip(" \u00a0"))
+    return "\t" if "\t" in unquoted else next((sign for sign in unquoted if sign in ";,"), ",")
+
+
+def _cells(line: str, delimiter: str) -> tuple[list[str], Refused | None]:
     stripped = line.strip(" \u00a0")
-    unquoted = QUOTED.sub("", stripped)
-    delimiter = "\t" if "\t" in unquoted else next((sign for sign in unquoted if sign in ";,"), ",")
     try:
         cells = next(csv.reader([stripped], delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error:
@@ -61,8 +65,8 @@ def _cells(line: str) -> tuple[list[str], Refused | None]:
     return [cell.strip() for cell in cells], None
 
 
-def _row(number: int, line: str, columns: tuple[str, ...], active: bool | None) -> Row:
-    found, refusal = _cells(line)
+def _row(number: int, line: str, columns: tuple[str, ...], delimiter: str, active: bool | None) -> Row:
+    found, refusal = _cells(line, delimiter or _delimiter(line))
     cells = dict(zip(columns, found, strict=False))
     username, full_name, role = (cells.get(column, "") for column in COLUMNS)
     role = role.casefold()
