@@ -76,7 +76,8 @@ class Stage:
         upgrade(self.database)
         provision.prepare(self.database)
         self.app: App = create_app(
-            locations, Start.from_layers(examine(locations), {"database.url": self.database.url})
+            locations,
+            Start.from_layers(examine(locations), {"database.url": self.database.url, "log.level": "error"}),
         )
         wizard.found_by_command(self.database, self.app.live.snapshot, OWNER, PASSWORD, SHELL)
         self.ids = list(self._fill(size))
