@@ -1,6 +1,6 @@
 """The one road for every user name and password: throttle, find, verify, active, rehash, audit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -28,6 +28,14 @@ class Identity:
     via: Via
     session_id: str | None = None
     proved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A password that was right: the hash it belongs to, and the new token of the session it was proved in."""
+
+    password_hash: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +84,23 @@ def confirm(
     by: Actor,
     *,
     session_id: str | None = None,
-) -> str:
-    """Check the current password of somebody who is signed in; return its hash.
+) -> Confirmed:
+    """Check the current password of somebody who is signed in.
 
-    With a session's id it is written there that the password was proved.
-
-    Raises WrongPassword, or LoginFailed to wait.
+    With a session's id it is written there that the password was proved. Raises WrongPassword, or LoginFailed to
+    wait.
     """
     attempt = _try(database, effective, username, password, by)
     with database.writing() as db:
         outcome = _settle(db, effective, attempt, username, by, signed_in=True)
         # Between the look at the session and this one, the name may have become another user's.
-        is_right = isinstance(outcome, User) and by.user_id in (None, outcome.id)
-        if is_right and session_id is not None:
-            sessions.prove(db, session_id)
-    if not is_right or attempt.password_hash is None:
-        raise WrongPassword
-    return attempt.new_hash or attempt.password_hash
+        if isinstance(outcome, User) and by.user_id in (None, outcome.id) and attempt.password_hash is not None:
+            token = None
+            if session_id is not None:
+                token = sessions.prove(db, session_id)
+                audit.record(db, "password.proved", by, target=outcome)
+            return Confirmed(attempt.new_hash or attempt.password_hash, token)
+    raise WrongPassword
 
 
 def _try(database: Database, effective: Effective, username: str, password: str, by: Actor) -> _Try:

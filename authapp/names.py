@@ -7,6 +7,7 @@ from authapp.errors import BadFullName, BadUsername
 
 LONGEST_USERNAME = 256
 LONGEST_FULL_NAME = 200
+LONGEST_RAW = 1024  # characters that are normalized; the time that takes grows with their square
 LONGEST_PART = 64  # characters of a name that a search compares
 MOST_PARTS = 20  # of one name, so that a hostile one costs no more than others
 # Letters and marks that are drawn as nothing (Unicode's Default_Ignorable_Code_Point, as far as they are not in a
@@ -20,10 +21,10 @@ BEGINNINGS = re.compile(r"(?<=[\W_])[^\W_]|(?<=\d)[^\W\d]|(?<=[^\W\d])\d")  # of
 
 def clean_username(text: str) -> str:
     """Return a user name in the form it is stored (NFKC); raises BadUsername with the rule it breaks."""
-    name = unicodedata.normalize("NFKC", text)
+    name = unicodedata.normalize("NFKC", text[: LONGEST_RAW + 1])
     if not name:
         raise BadUsername("A user name must not be empty.")
-    if len(name) > LONGEST_USERNAME:
+    if len(text) > LONGEST_RAW or len(name) > LONGEST_USERNAME:
         raise BadUsername(f"A user name has at most {LONGEST_USERNAME} characters.")
     if name != name.strip():
         raise BadUsername("A user name must not begin or end with a space.")
@@ -31,7 +32,7 @@ def clean_username(text: str) -> str:
         raise BadUsername("A user name must not contain a colon (:).")
     if "  " in name:
         raise BadUsername("A user name must not contain two spaces in a row.")
-    if _has_invisible(name):
+    if has_invisible(name):
         raise BadUsername("A user name must not contain invisible or control characters.")
     if ID.fullmatch(name):
         raise BadUsername("A user name must not look like an id.")
@@ -40,15 +41,16 @@ def clean_username(text: str) -> str:
 
 def clean_full_name(text: str) -> str:
     """Return a full name in the form it is stored (NFC, may be empty); raises BadFullName."""
-    name = unicodedata.normalize("NFC", text).strip()
-    if len(name) > LONGEST_FULL_NAME:
+    name = unicodedata.normalize("NFC", text[: LONGEST_RAW + 1]).strip()
+    if len(text) > LONGEST_RAW or len(name) > LONGEST_FULL_NAME:
         raise BadFullName(f"A full name has at most {LONGEST_FULL_NAME} characters.")
-    if _has_invisible(name):
+    if has_invisible(name):
         raise BadFullName("A full name must not contain invisible or control characters.")
     return name
 
 
-def _has_invisible(name: str) -> bool:
+def has_invisible(name: str) -> bool:
+    """Tell whether a text holds characters that are drawn as nothing, turn others around, or control a terminal."""
     return bool(UNSEEN.search(name)) or any(
         unicodedata.category(character)[0] == "C" or unicodedata.category(character) in ("Zl", "Zp")
         for character in name
@@ -62,7 +64,7 @@ def is_storable(text: str) -> bool:
 
 def fold(name: str) -> str:
     """Return what names are compared by: `Zoë`, `ZOË` and their decomposed forms are one name."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name[:LONGEST_RAW]).casefold())
 
 
 def parts(*names: str) -> set[str]:

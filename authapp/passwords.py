@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import argon2
 
 from authapp.errors import WeakPassword
+from authapp.names import fold
 
 MAX_LENGTH = 256
 # zxcvbn refuses longer texts than 72, and its time grows with them, to seconds for texts full of signs. More
@@ -86,10 +87,6 @@ def _score(password: str, words: list[str]) -> int:
     return int(zxcvbn.zxcvbn(password, user_inputs=words)["score"])
 
 
-def _same(one: str, other: str) -> bool:
-    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()
-
-
 def _minimum(length: int) -> Rule:
     return Rule(f"at least {length} characters", lambda password, _: len(password) >= length, f"min:{length}")
 
@@ -103,7 +100,7 @@ MAXIMUM = Rule(
 )
 NOT_NAME = Rule(
     "not the user name",
-    lambda password, context: not any(_same(password, name) for name in context[:1]),
+    lambda password, context: not any(fold(password) == fold(name) for name in context[:1]),
     "not-name",
 )
 STRONG = Rule("hard to guess: no common password, name or keyboard pattern", _is_strong)

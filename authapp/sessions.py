@@ -109,10 +109,17 @@ def has_proof(proved_at: datetime) -> bool:
     return clock.now() - proved_at < PROOF_LIFETIME
 
 
-def prove(db: Session, session_id: str) -> None:
-    """Write that the password was typed again in a session."""
-    if session := db.get(SignedIn, session_id):
-        session.proved_at = clock.now()
+def prove(db: Session, session_id: str) -> str | None:
+    """Write that the password was typed again in a session; return its new token, or None when it is over.
+
+    With the old one a copy of the cookie dies: who holds it typed no password.
+    """
+    session = db.get(SignedIn, session_id)
+    if session is None:
+        return None
+    token = tokens.generate()
+    session.token_sha256, session.proved_at = tokens.digest(token), clock.now()
+    return token
 
 
 # -- lists of sessions, and ending them from elsewhere --------------------------------------------------------

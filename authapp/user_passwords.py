@@ -58,8 +58,8 @@ def set_password(
     *,
     keep: str | None = None,
     instead_of: str | None = None,
-) -> None:
-    """Give a user a password of their own choice and end all sessions but `keep`.
+) -> str | None:
+    """Give a user a password of their own choice and end all sessions but `keep`; return the new token of that one.
 
     `instead_of` is the hash the current password was checked against. Raises WeakPassword, SamePassword, Pinned,
     and WrongPassword when somebody else was faster, such as the config file.
@@ -79,9 +79,8 @@ def set_password(
         store_hash(db, user, password_hash, by)
         user.initial_password_at = None
         sessions.end_all(db, user.id, keep=keep)
-        if keep is not None:
-            sessions.prove(db, keep)
         audit.record(db, "user.password-changed", by, target=user)
+        return sessions.prove(db, keep) if keep is not None else None
 
 
 def initial_password_dies_at(effective: Effective, user: User) -> datetime | None:

@@ -119,7 +119,17 @@ function chooseAll() {
   }
 }
 
+// Whoever clicks twice means once: the second time would come from a page that is over already.
+function sendOnce() {
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    if (event.timeStamp - (sent.get(event.target) ?? -Infinity) < 1000) event.preventDefault();
+    else sent.set(event.target, event.timeStamp);
+  });
+}
+
 showButtons();
+sendOnce();
 copyButtons();
 printButtons();
 chooseAll();

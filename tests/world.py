@@ -238,7 +238,7 @@ class Browser:
         return self.client.get(path, **{"buffered": True, **rest})
 
     def post(
-        self, path: str, data: dict[str, str] | None = None, *, form: str | None = None, **rest: Any
+        self, path: str, data: dict[str, Any] | None = None, *, form: str | None = None, **rest: Any
     ) -> TestResponse:
         """Send a form that stands on the page `form` (by default the address it is sent to)."""
         token = csrf_token(self.get(form or path).text)

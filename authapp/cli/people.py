@@ -18,7 +18,8 @@ from authapp.invitations import Invitation
 from authapp.models import User
 from authapp.names import ID, is_storable
 
-PLAIN = re.compile(r"[\w@%+=,./-]+")  # letters of every language, and signs that mean nothing to a shell
+# Letters of every language and signs that mean nothing to a shell; what begins with a - would be an option.
+PLAIN = re.compile(r"(?!-)[\w@%+=,./-]+")
 
 
 class UserName(click.ParamType[str]):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from authapp.config.types import BaseUrl, Cidr, DatabaseUrl, Duration
+from authapp.config.types import BaseUrl, Cidr, DatabaseUrl, Duration, Name
 from authapp.names import is_storable
 
 # How the three systems' own example files mark a value that is still to be filled in.
@@ -123,9 +123,6 @@ class Throttle(Section):
     attempts: int = _option(10, "Failures per account and network in a window.", settable=True, ge=1, le=1000)
     window: Duration = _option(timedelta(minutes=5), "The window.", settable=True)
     lock: Duration = _option(timedelta(minutes=15), "How long to wait then.", settable=True)
-
-
-Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Organization(Section):

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from authapp.names import has_invisible
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
@@ -90,3 +92,12 @@ def _database_url(value: object) -> object:
 
 
 DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
+
+
+def _shown(value: str) -> str:
+    if has_invisible(value):
+        raise ValueError("must not contain invisible or control characters")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_shown)]

@@ -15,7 +15,7 @@ from authapp.errors import (
 )
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import FullNameForm, NewPasswordForm, text
-from authapp.web.identity import WELCOME, who, whoever
+from authapp.web.identity import WELCOME, renew_browser, who, whoever
 from authapp.web.security import access, safe_return_url
 from authapp.web.state import database, effective, the_app, visitor
 
@@ -83,15 +83,17 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
     me, by = who(), visitor("form", who())
     try:
         checked = logins.confirm(database(), effective(), me.username, text(form.current_password), by)
-        user_passwords.set_password(
-            database(), effective(), me.user_id, text(form.new_password), by, keep=me.session_id, instead_of=checked
-        )
+        token = user_passwords.set_password(
+            database(), effective(), me.user_id, text(form.new_password), by,
+            keep=me.session_id, instead_of=checked.password_hash,
+        )  # fmt: skip
     except (WrongPassword, LoginFailed) as error:
         form.refuse(form.current_password, str(error))
         return _page(form), status_of(error), retry_after(error) if isinstance(error, LoginFailed) else {}
     except (WeakPassword, SamePassword) as error:
         form.refuse(form.new_password, str(error))
         return _page(form), status_of(error)
+    renew_browser(token)
     flash("Your password is changed, and your other browsers are signed out.")
     was_initial = _has_initial_password()
     return redirect(safe_return_url(request.args.get("next")) if was_initial else url_for("account.account"), 303)

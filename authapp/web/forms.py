@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import g, request
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import InputRequired
@@ -36,6 +37,21 @@ def _password(label: str, token: str, missing: str) -> PasswordField:
 
 class Form(FlaskForm):  # type: ignore[misc]  # flask_wtf ships no types
     """A form; by itself one with nothing but its proof that it is ours."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # flask_wtf ships no types
+        """How a form reads a request."""
+
+        def wrap_formdata(self, form: FlaskForm, formdata: Any) -> Any:
+            """Return the fields of a form that was sent, and of nothing else: the guard looks at no JSON."""
+            return request.form if formdata is not None and form.is_submitted() else None
+
+    def validate(self, *more: Any, **extra: Any) -> bool:
+        """Tell whether the form is right; one that the guard found to be none of ours never is."""
+        is_right = bool(super().validate(*more, **extra))
+        if not g.get("is_unproved_form"):
+            return is_right
+        self.csrf_token.errors = [*self.csrf_token.errors, "This form was open for too long."]
+        return False
 
     def refuse(self, field: Field, message: str) -> None:
         """Put a rule's answer beside the field it is about."""

@@ -79,6 +79,12 @@ def remember_browser(token: str, *, remember: bool = False) -> None:
     session.permanent = remember
 
 
+def renew_browser(token: str | None) -> None:
+    """Put the new token of the session at hand into the cookie; None when the session is over."""
+    if token is not None:
+        session[TOKEN] = token
+
+
 def forget_browser() -> str | None:
     """Empty the cookie; return the token that was in it."""
     token = session.get(TOKEN)

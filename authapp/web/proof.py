@@ -8,6 +8,7 @@ from authapp.errors import LoginFailed, WrongPassword
 from authapp.logins import Identity
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import Form, ProofForm, text
+from authapp.web.identity import renew_browser
 from authapp.web.security import SAFE_METHODS
 from authapp.web.state import database, effective, visitor
 
@@ -32,11 +33,14 @@ def ask_for_proof(me: Identity) -> tuple[str, int] | tuple[str, int, dict[str, s
     if PROOF in request.form:
         try:
             by = visitor("form", me)
-            logins.confirm(database(), effective(), me.username, text(form.proof), by, session_id=me.session_id)
+            right = logins.confirm(
+                database(), effective(), me.username, text(form.proof), by, session_id=me.session_id
+            )
         except (WrongPassword, LoginFailed) as error:
             form.refuse(form.proof, str(error))
             status, headers = status_of(error), retry_after(error)
         else:
+            renew_browser(right.token)
             g.retype = RETYPE in request.form
             return None
     return _question(form), status, headers

@@ -7,6 +7,7 @@ EVENTS = {
     "credentials.adopted": "Credentials taken from the config file",
     "owner.replaced": "Not the owner any more: the config file names another user",
     "owner.restored": "The owner's missing row was made again",
+    "password.proved": "Proved the password for a change",
     "recovery.reviewed": "Looked through the superusers after a recovery",
     "session.all-ended": "All sessions ended",
     "session.ended": "A session was ended",

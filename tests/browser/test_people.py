@@ -36,6 +36,20 @@ def own_page(ada: Person, username: str) -> Person:
     return ada.open(f"/admin/users?q={username}").follow(username)
 
 
+# -- the same form twice ---------------------------------------------------------------------------------------
+
+
+def test_a_double_click_sends_once(shared: Server, visitor: Visitor) -> None:
+    """Whoever clicks twice on Change password changed it once, and stays signed in."""
+    ada = visitor(shared).sign_in()
+    initial = invite(ada, "dot")
+    dot = visitor(shared).sign_in("dot", initial)
+    dot.fill(current_password=initial, new_password=OTHER_PASSWORD)
+    with dot.page.expect_navigation():
+        dot.page.get_by_role("button", name="Change password", exact=True).dblclick()
+    assert dot.is_signed_in()
+
+
 # -- invitations ----------------------------------------------------------------------------------------------
 
 

@@ -91,6 +91,12 @@ def test_names_that_shells_obey(run: Run, cast: World, name: str) -> None:
     assert offered(run, "user show b") == [BOB]
 
 
+def test_a_name_like_an_option(run: Run, cast: World) -> None:
+    """A name that a command would take for an option is not offered."""
+    cast.add("--yes")
+    assert offered(run, "user delete ") == [ADA, BOB, CHARLIE, DORA]
+
+
 @pytest.mark.parametrize("name", ["Łucja", "山田", "o.neil+b@example.com", "a_b-c"])
 def test_names_of_every_language(run: Run, world: World, name: str) -> None:
     """A name of letters is offered in any language."""

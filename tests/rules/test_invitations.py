@@ -336,7 +336,7 @@ def test_a_password_of_ones_own_does_not_die(cast: World) -> None:
 def test_an_initial_password_cannot_be_kept(cast: World) -> None:
     """The password of one's own is another one than the initial password."""
     made, password = invited(cast)
-    proven = logins.confirm(cast.database, cast.snapshot.effective, "erin", password, VISITOR)
+    proven = logins.confirm(cast.database, cast.snapshot.effective, "erin", password, VISITOR).password_hash
     change = partial(user_passwords.set_password, cast.database, cast.snapshot.effective, made.user.id)
     with pytest.raises(SamePassword):
         change(password, VISITOR, instead_of=proven)

@@ -381,7 +381,7 @@ def test_a_password_changed_while_the_session_begins(
 
 def confirm(world: World, password: str, name: str = BOB) -> str:
     """Ask somebody who is signed in for the password; return its hash."""
-    return logins.confirm(world.database, world.snapshot.effective, name, password, visitor())
+    return logins.confirm(world.database, world.snapshot.effective, name, password, visitor()).password_hash
 
 
 def test_confirming(cast: World) -> None:

@@ -1,14 +1,17 @@
 """Full names, what names are compared by, and what they are found by. (User names: test_users.py)."""
 
 import unicodedata
+from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from authapp import names
-from authapp.errors import AuthappError, BadFullName
+from authapp.errors import AuthappError, BadFullName, BadUsername
 from authapp.models import NamePart, User
+from authapp.passwords import POLICIES
 
 # -- full names -----------------------------------------------------------------------------------------------
 
@@ -116,6 +119,38 @@ def test_the_longest_name_fits_its_column() -> None:
 
 def _is_one(character: str) -> bool:
     return len(unicodedata.normalize("NFKC", character)) == 1
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        names.fold,
+        names.wanted_part,
+        lambda text: _refused(names.clean_username, text),
+        lambda text: _refused(names.clean_full_name, text),
+        lambda text: POLICIES["standard"].broken(text, (text,)),
+    ],
+    ids=["compare", "search", "user name", "full name", "password"],
+)
+def test_a_text_full_of_accents_costs_no_more_than_others(
+    judge: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the beginning of an endless text is normalized: the time that takes grows with its square."""
+    lengths, real = [], unicodedata.normalize
+
+    def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
+        lengths.append(len(text))
+        return real(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", normalize)
+    judge("a" + "\u0301" * 10_000 + "\u0316" * 10_000)
+    assert lengths
+    assert max(lengths) <= 2 * names.LONGEST_RAW
+
+
+def _refused(clean: Callable[[str], str], text: str) -> None:
+    with pytest.raises((BadUsername, BadFullName), match="at most"):
+        clean(text)
 
 
 # -- what names are found by ----------------------------------------------------------------------------------

@@ -386,7 +386,7 @@ def test_the_other_superusers_are_the_active_ones(cast: World) -> None:
 def test_a_password_change_that_was_overtaken_is_refused(cast: World) -> None:
     """A change that was checked against a password which the config file replaced meanwhile writes nothing."""
     ada = cast.user(ADA)
-    checked = logins.confirm(cast.database, cast.snapshot.effective, ADA, PASSWORD, SHELL)
+    checked = logins.confirm(cast.database, cast.snapshot.effective, ADA, PASSWORD, SHELL).password_hash
     cast.write_credentials(password=OTHER_PASSWORD)
     stored = cast.setting("server.basic-auth")
     with pytest.raises(WrongPassword):

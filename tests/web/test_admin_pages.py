@@ -177,9 +177,9 @@ def test_only_what_changed_is_written_down(cast: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["organization", "workspace"])
-@pytest.mark.parametrize("value", ["", "   ", "x" * 101, "a\0b"])
+@pytest.mark.parametrize("value", ["", "   ", "x" * 101, "a\0b", "a\x1b[2Jb", "a\u202eb", "a\u200bb"])
 def test_bad_name_is_refused(cast: World, name: str, value: str) -> None:
-    """A name that is empty, too long or no text is refused with 422 beside its field, and nothing is saved."""
+    """A name that is empty, too long, no text or partly invisible is refused at its field, and nothing is saved."""
     answer = save(signed_in(cast), **{"organization": "Good", "workspace": "Good", name: value})
     assert answer.status_code == 422
     assert f'id="{name}-error"' in answer.text

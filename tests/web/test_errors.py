@@ -305,6 +305,7 @@ def test_passwords_are_told_nowhere(capfd: pytest.CaptureFixture[str], world: Wo
     everything = [str(answer.headers) + answer.text.replace(f'="{CANARY}"', "") for answer in answers]
     log = "".join(capfd.readouterr())
     assert "request" in log
+    assert f"user={world.user(ADA).id}" in log or f'"user": "{world.user(ADA).id}"' in log
     assert not [line for line in log.splitlines() if CANARY in line]
     assert CANARY not in str(world.tables())
     assert not [answer for answer in everything if CANARY in answer]

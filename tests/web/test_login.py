@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 import time_machine
@@ -92,6 +93,23 @@ def test_empty_field_is_named(cast: World, typed: dict[str, str]) -> None:
     assert answer.status_code == 422
     assert 'class="error"' in answer.text
     assert not cast.tables()["tries"]
+
+
+@pytest.mark.parametrize("body", [{"username": BOB}, {"username": {"a": 1}}, "x", [1, 2], None])
+def test_what_is_no_form_signs_nobody_in(cast: World, body: object) -> None:
+    """JSON is no form, however it looks: the form is shown, as if nothing had been typed."""
+    browser = cast.browser()
+    token = csrf_token(browser.get("/login").text)
+    typed = {"csrf_token": token, "password": PASSWORD, **body} if isinstance(body, dict) else body
+    answer = browser.client.post("/login", json=typed, headers={"X-CSRFToken": token})
+    assert answer.status_code == 422
+    assert not browser.is_signed_in()
+
+
+def test_a_file_is_no_user_name(cast: World) -> None:
+    """A file sent in place of the user name counts as nothing typed."""
+    answer = cast.browser().post("/login", {"username": (BytesIO(b"bob"), "bob"), "password": PASSWORD})
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("name", [BOB, "nobody", ADA])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -244,11 +245,11 @@ def test_wrong_proofs_have_to_wait(cast: World, ada: Browser) -> None:
 
 
 def test_wrong_proof_is_audited(cast: World, ada: Browser) -> None:
-    """A wrong proof is written down as a wrong password, a right one with the change alone."""
+    """A wrong proof is written down as a wrong password, a right one as a proof, and then the change."""
     question = ada.post(f"{at(cast)}/active", form=LIST)
     answer_with(ada, question, "Wrong password!")
     answer_with(ada, question)
-    assert cast.events()[-2:] == ["sign-in wrong", "user.deactivated success"]
+    assert cast.events()[-3:] == ["sign-in wrong", "password.proved success", "user.deactivated success"]
 
 
 # -- with a form that is too old ------------------------------------------------------------------------------
@@ -282,6 +283,38 @@ def test_forged_form_tries_no_password(cast: World, ada: Browser) -> None:
     assert signed_in(cast).is_signed_in()
 
 
+# Everything the forms of the admin pages take, so that each of them would do something.
+EVERYTHING = {
+    "username": "mallory", "full_name": "Mallory", "password": OTHER_PASSWORD, "active": "y", "superuser": "y",
+    "users": "eve", "create": "y", "typed": BOB, "on": "y", "sure": "y", "ids": "", "action": "delete",
+    "organization": "Mallory's", "workspace": "Mallory's",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("json", {}),
+        ("data", {"base_url": "https://localhost"}),
+        ("data", {"base_url": "https://localhost", "headers": {"Referer": "https://evil.example/"}}),
+        ("data", {"headers": {"Content-Type": "text/plain"}}),
+    ],
+    ids=["JSON", "https without Referer", "https with a foreign Referer", "text/plain"],
+)
+def test_there_is_no_way_round_the_question(cast: World, ada: Browser, typed: str, sent: dict[str, Any]) -> None:
+    """Whatever a form of the admin pages is wrapped in, it does nothing before the password is typed."""
+    for endpoint, path in posts(cast).items():
+        if endpoint == "admin.recovery_submit":
+            continue
+        bob = cast.user(BOB).id
+        token, before = csrf_token(ada.get("/account").text), cast.tables()
+        fields = {**EVERYTHING, "ids": bob, "csrf_token": token}
+        address = re.sub(r"/[1-]{8}-[-14118]{26,}", f"/{bob}", path)
+        answer = ada.client.post(address, **{typed: fields}, **sent)
+        assert answer.status_code in (400, 403), address
+        assert cast.tables() == before, address
+
+
 # -- how long it lasts ----------------------------------------------------------------------------------------
 
 
@@ -306,6 +339,31 @@ def test_changed_password_is_a_proof(cast: World, ada: Browser) -> None:
     """Whoever has just changed the password typed it, and is not asked."""
     change(ada)
     assert ada.post(f"{at(cast)}/active", form=LIST).status_code == 303
+
+
+def test_copied_cookie_gets_no_proof(cast: World, ada: Browser) -> None:
+    """Whoever holds a copy of the cookie is signed out when the password is typed."""
+    thief = copy_of(cast, ada)
+    assert thief.is_signed_in()
+    answer_with(ada, ada.post(f"{at(cast)}/active", form=LIST))
+    assert (ada.is_signed_in(), thief.is_signed_in()) == (True, False)
+
+
+def test_copied_cookie_dies_with_the_password(cast: World, ada: Browser) -> None:
+    """Whoever holds a copy of the cookie is signed out when the password is changed, like every other browser."""
+    thief = copy_of(cast, ada)
+    change(ada)
+    assert (ada.is_signed_in(), thief.is_signed_in()) == (True, False)
+
+
+def copy_of(world: World, browser: Browser) -> Browser:
+    """Return a browser with another one's cookie."""
+    thief = world.browser()
+    name = world.app.session_interface.get_cookie_name(world.app)
+    cookie = browser.client.get_cookie(name)
+    assert cookie is not None
+    thief.client.set_cookie(name, cookie.value)
+    return thief
 
 
 def test_wrong_proof_renews_nothing(cast: World, ada: Browser) -> None:
