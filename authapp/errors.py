@@ -146,7 +146,11 @@ class NotAllowed(Refused):
 
 
 class Unconfirmed(Refused):
-    """What was asked for has to be asked for twice; the text is the question."""
+    """What was asked for has to be asked for twice; the text is the question, `yes` its answer."""
+
+    def __init__(self, question: str, yes: str) -> None:
+        super().__init__(question)
+        self.yes = yes
 
 
 class PasswordChangeRequired(Refused):

@@ -133,6 +133,11 @@ class User(Base):
         return self.role == Role.ADMIN
 
     @property
+    def waits_for_activation(self) -> bool:
+        """Whether the user signed up, and nobody has let them in so far."""
+        return self.signed_up and not self.is_active and self.last_login_at is None
+
+    @property
     def must_change_password(self) -> bool:
         """Whether the user has an initial password, which has to be replaced before anything else."""
         return self.initial_password_at is not None

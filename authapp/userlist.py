@@ -30,8 +30,7 @@ def read(text: str, *, active: bool | None = None) -> list[Row]:
     Columns are parted by tabs, semicolons or commas, and may stand in quotation marks. Raises BadList when there
     is no user, or too many.
     """
-    lines = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip(" \t\u00a0,;")]
+    filled = _filled(text)
     columns, delimiter = _heading(filled[0][1]) if filled else ((), "")
     if columns:
         filled = filled[1:]
@@ -40,6 +39,22 @@ def read(text: str, *, active: bool | None = None) -> list[Row]:
     if len(filled) > MOST_AT_ONCE:
         raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(filled)}.")
     return [_row(number, line, columns or COLUMNS, delimiter, active) for number, line in filled]
+
+
+def unused_columns(text: str) -> list[str]:
+    """Return the headings of a list that nobody knows: what stands below them is not used."""
+    filled = _filled(text)
+    columns, delimiter = _heading(filled[0][1]) if filled else ((), "")
+    if not columns:
+        return []
+    cells, _ = _cells(filled[0][1], delimiter or _delimiter(filled[0][1]))
+    return [cell[:50] for cell, column in zip(cells, columns, strict=True) if cell and not column]
+
+
+def _filled(text: str) -> list[tuple[int, str]]:
+    """Return the lines that hold anything, each with its number."""
+    lines = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip(" \t\u00a0,;")]
 
 
 def _heading(line: str) -> tuple[tuple[str, ...], str]:

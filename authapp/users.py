@@ -10,19 +10,15 @@ from sqlalchemy.orm import Session
 
 from authapp import audit, clock, names, permissions, sessions, settings
 from authapp.audit import Actor
-from authapp.config.options import USERNAME
-from authapp.config.overlay import Effective
 from authapp.database import Database
 from authapp.errors import (
     LastSuperuser,
     NotAllowed,
-    Pinned,
     Unconfirmed,
     UsernameTaken,
     UserNotFound,
 )
 from authapp.models import KnownName, NamePart, Role, User, new_id
-from authapp.settings import Credentials
 
 OWNERS_OWN = "Only the owner, the command line and the config file change the owner's name and password."
 
@@ -40,6 +36,12 @@ def get(db: Session, user_id: str) -> User:
     if user is None:
         raise UserNotFound
     return user
+
+
+def somebody_waits(db: Session) -> bool:
+    """Tell whether somebody signed up whom nobody has let in so far."""
+    waiting = (User.is_active.is_(False), User.signed_up, User.last_login_at.is_(None))
+    return db.scalar(select(User.id).where(*waiting).limit(1)) is not None
 
 
 def other_superusers(db: Session, user_id: str) -> Sequence[User]:
@@ -89,7 +91,7 @@ def add(
             db.add(user)
     except IntegrityError:
         raise UsernameTaken from None
-    _make_findable(db, user)
+    make_findable(db, user)
     return user
 
 
@@ -99,10 +101,10 @@ def call(db: Session, user: User, username: str) -> None:
     if bearer is not None and bearer is not user:
         raise UsernameTaken
     user.username, user.username_key = username, names.fold(username)
-    _make_findable(db, user)
+    make_findable(db, user)
 
 
-def _make_findable(db: Session, user: User) -> None:
+def make_findable(db: Session, user: User) -> None:
     """Write down what a user is found by, and that somebody bears this name: it is never a stranger's again."""
     db.execute(delete(NamePart).where(NamePart.user_id == user.id))
     parts = sorted(names.parts(user.username, user.full_name))
@@ -149,14 +151,20 @@ def change(
     return changed
 
 
-def set_active(database: Database, user_id: str, by: Actor, *, active: bool) -> User:
-    """Activate or deactivate a user; deactivating ends the sessions. Raises LastSuperuser."""
-    return set_all_active(database, [user_id], by, active=active)[0]
+def set_active(database: Database, user_id: str, by: Actor, *, active: bool, sure: bool = True) -> User:
+    """Activate or deactivate a user; deactivating ends the sessions. Raises as `set_all_active`."""
+    return set_all_active(database, [user_id], by, active=active, sure=sure)[0]
 
 
-def set_all_active(database: Database, user_ids: Sequence[str], by: Actor, *, active: bool) -> list[User]:
-    """Activate or deactivate several users, all or none. Raises LastSuperuser."""
-    return change(database, user_ids, _activate if active else _deactivate, permissions.ACTIVATE, by)
+def set_all_active(
+    database: Database, user_ids: Sequence[str], by: Actor, *, active: bool, sure: bool = True
+) -> list[User]:
+    """Activate or deactivate several users, all or none. Raises LastSuperuser.
+
+    Unless they are `sure`, somebody who deactivates themselves is asked again: raises Unconfirmed.
+    """
+    what = _activate if active else partial(_deactivate, sure=sure)
+    return change(database, user_ids, what, permissions.ACTIVATE, by)
 
 
 def set_superuser(database: Database, user_id: str, by: Actor, *, superuser: bool, sure: bool = True) -> User:
@@ -173,59 +181,10 @@ def delete_all(database: Database, user_ids: Sequence[str], by: Actor) -> list[U
     return change(database, user_ids, _delete, permissions.DELETE, by)
 
 
-def edit(
-    database: Database,
-    effective: Effective,
-    user_id: str,
-    by: Actor,
-    *,
-    username: str | None = None,
-    full_name: str | None = None,
-) -> User:
-    """Change a user's names; what is None stays. One's own full name may be changed by everybody.
-
-    Raises BadUsername, BadFullName, UsernameTaken, NotAllowed, and Pinned for the name of an owner whom file or
-    environment name.
-    """
-    new_name = None if username is None else names.clean_username(username)
-    new_full_name = None if full_name is None else names.clean_full_name(full_name)
-    own = by.user_id == user_id and new_name is None
-
-    def write(db: Session, user: User, by: Actor) -> None:
-        before = user.username
-        if new_name in (None, user.username) and new_full_name in (None, user.full_name):
-            return
-        if new_full_name is not None:
-            user.full_name = new_full_name
-        if new_name is not None and new_name != user.username:
-            _require_name_free(db, effective, user, by)
-            call(db, user, new_name)
-            _rename_credentials(db, user, by)
-        else:
-            _make_findable(db, user)
-        audit.record(db, "user.edited", by, target=user, before=before)
-
-    return change(database, [user_id], write, permissions.OWN_ACCOUNT if own else permissions.EDIT, by)[0]
-
-
-def _require_name_free(db: Session, effective: Effective, user: User, by: Actor) -> None:
-    if not is_owner(db, user.id):
-        return
-    require_owner_or_host(db, user, by)
-    if effective.pinned(USERNAME):
-        raise Pinned(USERNAME, effective.place_of.get(USERNAME))
-
-
 def require_owner_or_host(db: Session, user: User, by: Actor) -> None:
     """Raise NotAllowed when a superuser is after the owner's name or password."""
     if is_owner(db, user.id) and by.user_id not in (None, user.id):
         raise NotAllowed(OWNERS_OWN)
-
-
-def _rename_credentials(db: Session, user: User, by: Actor) -> None:
-    stored = settings.credentials(db)
-    if stored is not None and is_owner(db, user.id):
-        settings.store_credentials(db, Credentials(user.username, stored.password_hash), by=by.user_id)
 
 
 def _activate(db: Session, user: User, by: Actor) -> None:
@@ -237,10 +196,15 @@ def _activate(db: Session, user: User, by: Actor) -> None:
     audit.record(db, "user.activated", by, target=user)
 
 
-def _deactivate(db: Session, user: User, by: Actor) -> None:
+def _deactivate(db: Session, user: User, by: Actor, *, sure: bool) -> None:
     if not user.is_active:
         return
     _require_expendable(db, user, "deactivated")
+    if by.user_id == user.id and not sure:
+        raise Unconfirmed(
+            "Deactivate yourself? You are signed out at once, and only another superuser can let you in again.",
+            "Yes, deactivate me",
+        )
     sessions.end_all(db, user.id)
     user.is_active = False
     audit.record(db, "user.deactivated", by, target=user)
@@ -258,7 +222,9 @@ def _demote(db: Session, user: User, by: Actor, *, sure: bool) -> None:
         return
     _require_expendable(db, user, "demoted")
     if by.user_id == user.id and not sure:
-        raise Unconfirmed("Take away your own superuser role? Only another superuser can give it back.")
+        raise Unconfirmed(
+            "Take away your own superuser role? Only another superuser can give it back.", "Yes, take it away"
+        )
     user.role = Role.USER
     audit.record(db, "user.demoted", by, target=user)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, update
 from werkzeug.test import TestResponse
 
-from authapp import directory, invitations, sessions, throttle, users
+from authapp import directory, invitations, sessions, throttle, user_names, users
 from authapp.audit import Actor
 from authapp.directory import Query
 from authapp.errors import LastSuperuser, NotAllowed, Refused, Unconfirmed, UserNotFound
@@ -53,7 +53,7 @@ owner      end-sessions  -        -        done       -     done     done      d
 superuser  invite        done     -        -          -     -        -         -        -
 superuser  list          done     -        -          -     -        -         -        -
 superuser  activate      -        done     done       done  done     done      done     unknown
-superuser  deactivate    -        last     done       last  done     done      done     unknown
+superuser  deactivate    -        last     done       last  done     done      twice    unknown
 superuser  promote       -        done     done       done  done     done      done     unknown
 superuser  demote        -        last     done       last  done     done      twice    unknown
 superuser  rename        -        no       done       done  done     done      done     unknown
@@ -293,10 +293,10 @@ def _by_the_rules(stage: Stage) -> Act:
         "invite": lambda _: invitations.invite(db, effective, [NewUser(NEWCOMER)], by),
         "list": lambda _: _list_by_the_rules(stage, by),
         "activate": lambda on: users.set_active(db, on, by, active=True),
-        "deactivate": lambda on: users.set_active(db, on, by, active=False),
+        "deactivate": lambda on: users.set_active(db, on, by, active=False, sure=False),
         "promote": lambda on: users.set_superuser(db, on, by, superuser=True, sure=False),
         "demote": lambda on: users.set_superuser(db, on, by, superuser=False, sure=False),
-        "rename": lambda on: users.edit(db, effective, on, by, username=NEW_NAME),
+        "rename": lambda on: user_names.edit(db, effective, on, by, username=NEW_NAME),
         "reset": lambda on: invitations.reset_password(db, effective, on, by),
         "unlock": lambda on: invitations.unlock(db, effective, on, by),
         "delete": lambda on: users.delete_all(db, [on], by),

@@ -3,10 +3,11 @@
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
-from getpass import getuser
+from getpass import GetPassWarning, getuser
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -128,7 +129,10 @@ def _account() -> str:
 def ask_password(*, from_stdin: bool) -> str:
     """Return a password typed twice, or the first line of standard input."""
     if not from_stdin:
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt="Password again"))
+        with warnings.catch_warnings():
+            # Without a terminal nothing is shown anyway; a warning with a line of Python's code helps nobody.
+            warnings.simplefilter("ignore", GetPassWarning)
+            return str(click.prompt("Password", hide_input=True, confirmation_prompt="Password again"))
     try:
         password = sys.stdin.readline().removesuffix("\n")
     except UnicodeDecodeError:
@@ -148,13 +152,13 @@ def print_json(value: object) -> None:
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their headings, each column as wide as it has to be."""
-    table = [tuple(heading), *(tuple(map(_printable, row)) for row in rows)]
+    table = [tuple(heading), *(tuple(map(printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text without what a terminal would obey: strangers choose what their browsers are called."""
     return "".join(character if character.isprintable() else "?" for character in text)
 

@@ -3,18 +3,21 @@
 import click
 from click.shell_completion import get_completion_class
 
+# The \b keeps click from running the lines together.
+HELP = """Print a script that makes a shell complete authapp's commands.
 
-@click.command("completion")
+\b
+bash: echo 'eval "$(authapp completion bash)"' >> ~/.bashrc
+zsh:  echo 'eval "$(authapp completion zsh)"' >> ~/.zshrc
+fish: authapp completion fish > ~/.config/fish/completions/authapp.fish
+"""
+
+
+@click.command("completion", help=HELP)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    r"""Print a script that makes a shell complete authapp's commands.
-
-    \b
-    bash: echo 'eval "$(authapp completion bash)"' >> ~/.bashrc
-    zsh:  echo 'eval "$(authapp completion zsh)"' >> ~/.zshrc
-    fish: authapp completion fish > ~/.config/fish/completions/authapp.fish
-    """
+    """Print a shell's completion script."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.ClickException(f"There is no completion for {shell}.")

@@ -8,8 +8,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from authapp import directory, paths, users
+from authapp import directory, paths, user_passwords, users
 from authapp.cli.common import existing_database, moment, print_json, shell
+from authapp.config.overlay import Effective
 from authapp.database import DatabaseError
 from authapp.directory import Listed, Query
 from authapp.errors import AuthappError, UserNotFound
@@ -70,6 +71,23 @@ def all_pages(installed: Installed, query: Query) -> Iterator[Listed]:
 def facts(one: Listed) -> dict[str, Any]:
     """Return what scripts are told of a user."""
     return {**directory.facts(one.user), "is_owner": one.is_owner, "is_locked": one.is_locked}
+
+
+def described(one: Listed, effective: Effective) -> Iterator[tuple[str, str]]:
+    """Yield what people are told of a user, line by line."""
+    user = one.user
+    yield "user name", user.username
+    yield "full name", user.full_name
+    yield "id", user.id
+    yield "role", "owner" if one.is_owner else "superuser" if user.is_superuser else "user"
+    yield "active", "yes" if user.is_active else "no"
+    yield "created", f"{moment(user.created_at)} UTC"
+    yield "last sign-in", f"{moment(user.last_login_at)} UTC" if user.last_login_at else "never"
+    if user.must_change_password:
+        until = user_passwords.initial_password_dies_at(effective, user)
+        yield "initial password", f"works until {moment(until)} UTC" if until else "works once the user is active"
+    if one.is_locked:
+        yield "locked", "yes, after too many wrong passwords"
 
 
 def row(one: Listed) -> tuple[str, ...]:

@@ -97,4 +97,5 @@ def _facts(session: SignedIn, user: User) -> dict[str, Any]:
 
 def _row(session: SignedIn, user: User) -> tuple[str, ...]:
     seen, since = moment(session.last_seen_at), moment(session.created_at)
-    return session.id, user.username, session.address, since, seen, device(session.user_agent)
+    browser = device(session.user_agent) + (", kept signed in" if session.remember else "")
+    return session.id, user.username, session.address, since, seen, browser

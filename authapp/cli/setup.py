@@ -7,7 +7,7 @@ from authapp.cli.common import ask_password, config_option, existing, shell
 from authapp.config.options import USERNAME
 from authapp.errors import ConfigError
 from authapp.installed import Installed
-from authapp.invitations import NewUser
+from authapp.invitations import NewUser, Row
 from authapp.models import Role
 from authapp.paths import Locations
 
@@ -18,11 +18,14 @@ from authapp.paths import Locations
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def superuser(locations: Locations, username: str | None, *, password_stdin: bool) -> None:
     """Create a superuser; where there is none yet, the owner."""
+    if password_stdin and not username:
+        raise click.UsageError("--password-stdin needs --username.")
     installed = Installed(locations)
     live = installed.live
     if live.snapshot.closed:
         raise ConfigError(live.snapshot.problems)
     name = username or click.prompt("Username")
+    _require_good_name(installed, name)
     password = ask_password(from_stdin=password_stdin)
     if owner := wizard.found_by_command(installed.database, live.snapshot, name, password, shell()):
         wizard.remove_token_file(locations.data)
@@ -36,6 +39,16 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
         wanted = NewUser(name, password=password, role=Role.ADMIN, active=True)
         invitations.invite(installed.database, live.current, [wanted], shell())
     click.echo("Superuser created successfully.")
+
+
+def _require_good_name(installed: Installed, name: str) -> None:
+    """Refuse a name before a password is typed for it; while there is no owner, the config may name another one."""
+    with installed.database.reading() as db:
+        if not wizard.is_completed(db):
+            return
+    (row,) = invitations.checked(installed.database, installed.live.current, [Row(1, NewUser(name))])
+    if row.refusal:
+        raise row.refusal
 
 
 @click.group("setup")

@@ -4,9 +4,28 @@ from typing import Any, TextIO
 
 import click
 
-from authapp import directory, invitations, userlist, users
-from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, print_table, shell
-from authapp.cli.people import all_pages, facts, find_user, invitation, print_password, row, say, user_argument
+from authapp import directory, invitations, user_names, userlist, users
+from authapp.cli.common import (
+    ask_password,
+    config_option,
+    existing,
+    json_option,
+    print_json,
+    print_table,
+    printable,
+    shell,
+)
+from authapp.cli.people import (
+    all_pages,
+    described,
+    facts,
+    find_user,
+    invitation,
+    print_password,
+    row,
+    say,
+    user_argument,
+)
 from authapp.directory import Query
 from authapp.invitations import Invitation, NewUser, Row
 from authapp.models import Role
@@ -51,13 +70,11 @@ def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
     installed = existing(locations)
     with installed.database.reading() as db:
         (one,) = directory.listed(db, installed.live.current, [find_user(installed, user)])
-    known = facts(one)
     if as_json:
-        print_json(known)
-        return
-    for name, value in known.items():
-        words = {True: "yes", False: "no", None: "never"}.get(value, value) if not isinstance(value, str) else value
-        click.echo(f"{name.replace('_', ' ')}: {words}")
+        print_json(facts(one))
+    else:
+        for name, value in described(one, installed.live.current):
+            click.echo(f"{name}: {printable(value)}")
 
 
 @user_group.command("add")
@@ -83,7 +100,7 @@ def add_command(
 ) -> None:
     """Create a user, or with --list a whole list of them; each password is shown once."""
     if (username is None) == (file is None):
-        raise click.UsageError("Give a user name, or --list FILE.")
+        raise click.UsageError("Give either a user name or --list FILE.")
     if file is not None and any(columns.values()):
         raise click.UsageError("A list says names and roles itself; beside it only --active and --json make sense.")
     if username is not None:
@@ -116,9 +133,12 @@ def _new_user(
 
 def _read_list(file: TextIO | None, active: bool | None) -> list[Row]:
     try:
-        return userlist.read(file.read() if file else "", active=active)
+        text = file.read() if file else ""
     except UnicodeDecodeError:
         raise click.ClickException("The list is not UTF-8 text.") from None
+    if unused := userlist.unused_columns(text):
+        click.echo(f"Not used: {', '.join(map(printable, unused))}.", err=True)
+    return userlist.read(text, active=active)
 
 
 def _print_added(made: list[Invitation], *, many: bool, as_json: bool) -> None:
@@ -151,7 +171,7 @@ def deactivate_command(locations: Locations, user: str, *, as_json: bool) -> Non
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.set_active(installed.database, found.id, shell(), active=False)
-    what = "may not sign in any more, and is signed out" if found.is_active else "was not active"
+    what = "may no longer sign in, and is signed out" if found.is_active else "was not active"
     say(installed, changed, what, as_json=as_json)
 
 
@@ -184,7 +204,7 @@ def demote_command(locations: Locations, user: str, *, as_json: bool) -> None:
     say(
         installed,
         changed,
-        "is no superuser any more" if found.is_superuser else "was no superuser",
+        "is no longer a superuser" if found.is_superuser else "was no superuser",
         as_json=as_json,
     )
 
@@ -198,7 +218,7 @@ def rename_command(locations: Locations, user: str, username: str, *, as_json: b
     """Give a user another user name."""
     installed = existing(locations)
     found = find_user(installed, user)
-    changed = users.edit(installed.database, installed.live.current, found.id, shell(), username=username)
+    changed = user_names.edit(installed.database, installed.live.current, found.id, shell(), username=username)
     same = changed.username == found.username
     what = "is the user's name already" if same else f"is the new name of {found.username}"
     say(installed, changed, what, as_json=as_json)

@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from authapp import audit, logins, sessions, user_passwords, users
+from authapp import audit, logins, sessions, user_names, user_passwords, users
 from authapp.errors import (
     BadFullName,
     LoginFailed,
@@ -30,8 +30,11 @@ def home() -> str:
     with database().reading() as db:
         user, began = users.get(db, who().user_id), sessions.began(db, who().session_id)
         last = audit.last_sign_in(db, user.id, began) if began else None
+        waiting = user.is_superuser and effective().config.auth.sign_up and users.somebody_waits(db)
     config_file = the_app().locations.config_file.name
-    return render_template("account/home.html", user=user, last=last, welcome=welcome, config_file=config_file)
+    return render_template(
+        "account/home.html", user=user, last=last, waiting=waiting, welcome=welcome, config_file=config_file
+    )
 
 
 @bp.get("/account")
@@ -51,7 +54,9 @@ def account_submit() -> Response | tuple[str, int]:
     if not form.validate_on_submit():
         return _account(form), 400
     try:
-        users.edit(database(), effective(), who().user_id, visitor("form", who()), full_name=text(form.full_name))
+        user_names.edit(
+            database(), effective(), who().user_id, visitor("form", who()), full_name=text(form.full_name)
+        )
     except BadFullName as error:
         form.refuse(form.full_name, str(error))
         return _account(form), status_of(error)
@@ -161,14 +166,25 @@ def _account(form: FullNameForm) -> str:
     with database().reading() as db:
         user = users.get(db, who().user_id)
         is_owner = users.is_owner(db, user.id)
+        may_rename = (
+            is_owner and user_names.why_name_is_fixed(db, effective(), user, visitor("form", who())) is None
+        )
     config = effective().config
     names = {"organization": config.organization.name, "workspace": config.workspace.name}
     return render_template(
-        "account/account.html", form=form, user=user, is_owner=is_owner, names=names, pinned=_pinned(user.id)
+        "account/account.html",
+        form=form,
+        user=user,
+        is_owner=is_owner,
+        may_rename=may_rename,
+        names=names,
+        pinned=_pinned(user.id),
     )
 
 
 def _page(form: NewPasswordForm) -> str:
+    if _has_initial_password():
+        form.current_password.label.text = "The password you were given"
     return render_template(
         "account/password.html",
         form=form,

@@ -21,6 +21,7 @@ PAGE = 50
 
 
 @bp.get("")
+@bp.get("/")
 @access("superuser")
 def admin() -> Response:
     """Lead to the users."""
@@ -42,7 +43,7 @@ def all_sessions() -> str:
 
 
 @bp.post("/sessions/<session_id>/end")
-@access("superuser", needs_proof=True)
+@access("superuser", needs_proof="to end a session")
 def end_session(session_id: str) -> Response:
     """End one session."""
     user = sessions.revoke(database(), session_id, visitor("form", who()))
@@ -77,7 +78,7 @@ def settings() -> str:
 
 
 @bp.post("/settings")
-@access("superuser", shows_again=True, needs_proof=True)
+@access("superuser", shows_again=True, needs_proof="to change the settings")
 def settings_submit() -> Response | tuple[str, int]:
     """Give organization and workspace their names."""
     form = OrganizationForm()

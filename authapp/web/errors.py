@@ -1,6 +1,7 @@
 """Errors -> answers. The only module that knows which HTTP status a refusal has."""
 
 import math
+from http import HTTPStatus
 
 from flask import current_app, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -127,7 +128,9 @@ def _answer(status: int, text: str, kind: str = "about:blank") -> Response:
         answer.content_type = "application/problem+json"
     else:
         title = TITLES.get(status, "That did not work")
-        answer = current_app.make_response(render_template("errors/error.html", title=title, text=text))
+        to_users = request.blueprint in ("users", "user", "invite") and status != HTTPStatus.FORBIDDEN
+        page = render_template("errors/error.html", title=title, text=text, to_users=to_users)
+        answer = current_app.make_response(page)
     answer.status_code = status
     return answer
 

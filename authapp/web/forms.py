@@ -13,6 +13,11 @@ def text(field: Field) -> str:
     return field.data or ""
 
 
+def sent_along(*without: str) -> list[tuple[str, str]]:
+    """Return what a form sent, to be carried through a question, except for some fields."""
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in without]
+
+
 def _strip(value: Any) -> Any:
     """Cut the white space that comes along when a name is pasted."""
     return value.strip() if isinstance(value, str) else value

@@ -144,4 +144,4 @@ def _look_at_state_of(visitor: Visitor) -> Answer:
     reviews = visitor.must_review and not visitor.must_change_password
     if reviews and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
         return redirect(url_for("admin.recovery"), 303)
-    return ask_for_proof(visitor.identity) if admission().needs_proof else None
+    return ask_for_proof(visitor.identity, needed) if (needed := admission().needs_proof) else None

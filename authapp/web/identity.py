@@ -69,6 +69,11 @@ def who() -> Identity:
     return cast(Identity, current_user.identity)
 
 
+def was_signed_out() -> bool:
+    """Tell whether this browser has the token of a session that is over: it did not sign out by itself."""
+    return isinstance(session.get(TOKEN), str) and whoever() is None
+
+
 def remember_browser(token: str, *, remember: bool = False) -> None:
     """Put a new session's token into the cookie, and nothing of what was there before.
 

@@ -26,7 +26,7 @@ def new_user() -> str:
 
 
 @bp.post("/new")
-@access("superuser", shows_again=True, needs_proof=True)
+@access("superuser", shows_again=True, needs_proof="to create a user")
 def new_user_submit() -> Response | str | tuple[str, int]:
     """Create a user, with the password that was typed or a generated one."""
     form = NewUserForm()
@@ -57,7 +57,7 @@ def new_list() -> str:
 
 
 @bp.post("/list")
-@access("superuser", shows_again=True, needs_proof=True, largest=LARGEST_LIST)
+@access("superuser", shows_again=True, needs_proof="to create users", largest=LARGEST_LIST)
 def new_list_submit() -> str | tuple[str, int]:
     """Show what a list would create, and once that was seen, create it."""
     form = UserListForm()
@@ -80,7 +80,10 @@ def new_list_submit() -> str | tuple[str, int]:
 
 
 def _list(form: UserListForm, rows: list[Row] | None = None) -> str:
-    return render_template("users/new_list.html", form=form, rows=rows or [], most=invitations.MOST_AT_ONCE)
+    unused = userlist.unused_columns(text(form.users)) if rows else []
+    return render_template(
+        "users/new_list.html", form=form, rows=rows or [], unused=unused, most=invitations.MOST_AT_ONCE
+    )
 
 
 def _form(form: NewUserForm) -> str:

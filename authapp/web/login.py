@@ -10,7 +10,7 @@ from authapp.config.options import CREDENTIALS
 from authapp.errors import LoginFailed
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import LoginForm, text
-from authapp.web.identity import TOKEN, forget_browser, remember_browser, whoever
+from authapp.web.identity import TOKEN, forget_browser, remember_browser, was_signed_out, whoever
 from authapp.web.security import access, safe_return_url
 from authapp.web.state import database, effective, snapshot, the_app, visitor
 
@@ -75,6 +75,7 @@ def _page(form: LoginForm, refusal: str = "") -> str:
         form=form,
         refusal=refusal,
         problems=problems,
+        signed_out=was_signed_out(),
         right_address=_right_address(),
         config_file=the_app().locations.config_file.name,
         sign_up=effective().config.auth.sign_up,

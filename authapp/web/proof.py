@@ -1,15 +1,16 @@
 """Proof of the password for sensitive changes: asked for again when the last one is a while ago."""
 
-from flask import g, render_template, request
+from flask import g, render_template, request, url_for
+from flask.globals import request_ctx
 from wtforms import Field
 
 from authapp import logins, sessions
 from authapp.errors import LoginFailed, WrongPassword
 from authapp.logins import Identity
 from authapp.web.errors import retry_after, status_of
-from authapp.web.forms import Form, ProofForm, text
+from authapp.web.forms import Form, ProofForm, sent_along, text
 from authapp.web.identity import renew_browser
-from authapp.web.security import SAFE_METHODS
+from authapp.web.security import SAFE_METHODS, safe_return_url
 from authapp.web.state import database, effective, visitor
 
 PROOF = "proof"
@@ -18,10 +19,11 @@ SECRETS = {"password", "current_password", "new_password"}
 NOT_CARRIED = {"csrf_token", PROOF, *SECRETS}
 
 
-def ask_for_proof(me: Identity) -> tuple[str, int] | tuple[str, int, dict[str, str]] | None:
+def ask_for_proof(me: Identity, what: str) -> tuple[str, int] | tuple[str, int, dict[str, str]] | None:
     """Answer with the question for the password, unless it was typed lately or came along right.
 
-    What was sent is carried through the question, except for passwords: those have to be typed again.
+    `what` it is needed for, in words ("to …"). What was sent is carried through the question, except for passwords:
+    those have to be typed again.
     """
     if g.get("is_unproved_form"):
         return None  # the view refuses it anyway; nobody's password is tried with a form that is not ours
@@ -43,14 +45,27 @@ def ask_for_proof(me: Identity) -> tuple[str, int] | tuple[str, int, dict[str, s
             renew_browser(right.token)
             g.retype = RETYPE in request.form
             return None
-    return _question(form), status, headers
+    return _question(form, what), status, headers
 
 
-def _question(form: ProofForm) -> str:
-    carried = [(name, value) for name, value in request.form.items(multi=True) if name not in NOT_CARRIED]
+def _question(form: ProofForm, what: str) -> str:
+    carried = sent_along(*NOT_CARRIED)
     if any(request.form.get(name) for name in SECRETS) and RETYPE not in request.form:
         carried.append((RETYPE, "y"))
-    return render_template("login/proof.html", form=form, carried=carried, action=request.full_path.rstrip("?"))
+    action = request.full_path.rstrip("?")
+    return render_template(
+        "login/proof.html", form=form, what=what, carried=carried, action=action, back=_way_back()
+    )
+
+
+def _way_back() -> str:
+    """Return the page that the form was sent from, as near as can be told."""
+    if wanted := request.form.get("back"):
+        return safe_return_url(wanted)
+    adapter, user_id = request_ctx.url_adapter, (request.view_args or {}).get("user_id")
+    if adapter is not None and adapter.test(request.path, "GET"):
+        return request.path
+    return url_for("user.show", user_id=user_id) if user_id else url_for("users.all_users")
 
 
 def is_complete(form: Form, secret: Field) -> bool:

@@ -35,18 +35,18 @@ HEADERS = {
 class Admission:
     """Who may call a view, and how.
 
-    `shows_again`: it answers a failed CSRF check with its form, filled in. `needs_proof`: the password must have
-    been typed within the last minutes. `largest`: how many bytes it takes, if more than other views.
+    `shows_again`: it answers a failed CSRF check with its form, filled in. `needs_proof`: for what ("to …") the
+    password must have been typed within the last minutes. `largest`: how many bytes it takes, if more than others.
     """
 
     who: Access
     shows_again: bool = False
-    needs_proof: bool = False
+    needs_proof: str = ""
     largest: int | None = None
 
 
 def access(
-    who: Access, *, shows_again: bool = False, needs_proof: bool = False, largest: int | None = None
+    who: Access, *, shows_again: bool = False, needs_proof: str = "", largest: int | None = None
 ) -> Callable[[View], View]:
     """State who may call a view, and how."""
 

@@ -5,7 +5,7 @@ import sys
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import audit, directory, invitations, names, sessions, user_passwords, users
+from authapp import audit, directory, invitations, names, sessions, user_names, user_passwords, users
 from authapp.errors import BadFullName, BadUsername, NotAllowed, Pinned, Refused, UsernameTaken
 from authapp.models import User
 from authapp.web.errors import status_of
@@ -28,7 +28,7 @@ def show(user_id: str) -> str:
 
 
 @bp.post("")
-@access("superuser", shows_again=True, needs_proof=True)
+@access("superuser", shows_again=True, needs_proof="to change a user's names")
 def edit(user_id: str) -> Response | tuple[str, int]:
     """Change a user's names."""
     form = EditUserForm()
@@ -37,7 +37,7 @@ def edit(user_id: str) -> Response | tuple[str, int]:
     if not form.validate_on_submit():
         return _page(user, form), 400 if form.too_old else 422
     try:
-        user = users.edit(
+        user = user_names.edit(
             database(), effective(), user_id, visitor("form", who()),
             username=text(form.username), full_name=text(form.full_name),
         )  # fmt: skip
@@ -49,7 +49,7 @@ def edit(user_id: str) -> Response | tuple[str, int]:
 
 
 @bp.post("/reset-password")
-@access("superuser", needs_proof=True)
+@access("superuser", needs_proof="to reset a password")
 def reset_password(user_id: str) -> str:
     """Give a user a new initial password, shown in this answer and never again."""
     invitation = invitations.reset_password(database(), effective(), user_id, visitor("form", who()))
@@ -57,7 +57,7 @@ def reset_password(user_id: str) -> str:
 
 
 @bp.post("/unlock")
-@access("superuser", needs_proof=True)
+@access("superuser", needs_proof="to unlock a user")
 def unlock(user_id: str) -> Response:
     """Let a user try again who was made to wait."""
     user, was_locked = invitations.unlock(database(), effective(), user_id, visitor("form", who()))
@@ -66,7 +66,7 @@ def unlock(user_id: str) -> Response:
 
 
 @bp.post("/sessions/end")
-@access("superuser", needs_proof=True)
+@access("superuser", needs_proof="to end a user's sessions")
 def end_sessions(user_id: str) -> Response:
     """End all sessions of a user, except the one this is done from."""
     with database().reading() as db:
@@ -87,7 +87,7 @@ def delete(user_id: str) -> str:
 
 
 @bp.post("/delete")
-@access("superuser", shows_again=True, needs_proof=True)
+@access("superuser", shows_again=True, needs_proof="to delete a user")
 def delete_submit(user_id: str) -> Response | tuple[str, int]:
     """Delete a user."""
     form = TypedForm()
@@ -122,6 +122,7 @@ def _page(user: User, form: EditUserForm) -> str:
         return render_template(
             "users/user.html",
             listed=listed,
+            fixed_name=user_names.why_name_is_fixed(db, effective(), user, visitor("form", who())),
             form=form,
             sessions=sessions.all_of(db, effective().config.session, user.id),
             history=audit.history(db, user.id, before=_before(), limit=ENTRIES),

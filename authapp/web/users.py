@@ -7,13 +7,26 @@ from authapp import directory, users
 from authapp.directory import Query
 from authapp.errors import BadQuery, Unconfirmed
 from authapp.models import User
-from authapp.web.forms import SwitchForm, TypedForm, text
+from authapp.web.errors import status_of
+from authapp.web.forms import SwitchForm, TypedForm, sent_along, text
 from authapp.web.identity import who
 from authapp.web.security import access, safe_return_url
 from authapp.web.state import database, effective, visitor
 
 bp = Blueprint("users", __name__, url_prefix="/admin/users")
 DELETE_WORD = "delete"
+# What a narrow page offers in place of the headings that sort.
+ORDERS = (
+    ("", "Usual order"),
+    ("username", "Names, A to Z"),
+    ("-username", "Names, Z to A"),
+    ("role", "Superusers first"),
+    ("-role", "Superusers last"),
+    ("-created_at", "Newest first"),
+    ("created_at", "Oldest first"),
+    ("-last_login_at", "Last sign-in first"),
+    ("last_login_at", "Longest away first"),
+)
 
 
 @bp.get("")
@@ -25,20 +38,31 @@ def all_users() -> str:
         page = directory.page(db, effective(), query, visitor("form", who()))
     is_plain = not (query.search or query.role or query.cursor or query.active is not None)
     return render_template(
-        "users/users.html", page=page, query=query, alone=is_plain and len(page.users) == 1, here=_here()
+        "users/users.html",
+        page=page,
+        query=query,
+        orders=ORDERS,
+        alone=is_plain and len(page.users) == 1,
+        here=_here(),
     )
 
 
 @bp.post("/<user_id>/active")
-@access("superuser", needs_proof=True)
-def set_active(user_id: str) -> Response:
-    """Let a user sign in, or not any more."""
-    user = users.set_active(database(), user_id, visitor("form", who()), active=SwitchForm().on.data)
-    return _back(user, "may sign in." if user.is_active else "may not sign in any more, and is signed out.")
+@access("superuser", needs_proof="to change who may sign in")
+def set_active(user_id: str) -> Response | tuple[str, int]:
+    """Let a user sign in, or not any more; whoever shuts themselves out is asked twice."""
+    form = SwitchForm()
+    try:
+        user = users.set_active(
+            database(), user_id, visitor("form", who()), active=form.on.data, sure=form.sure.data
+        )
+    except Unconfirmed as error:
+        return _ask_again(error)
+    return _back(user, "active", "may sign in." if user.is_active else "may no longer sign in, and is signed out.")
 
 
 @bp.post("/<user_id>/superuser")
-@access("superuser", needs_proof=True)
+@access("superuser", needs_proof="to change who is a superuser")
 def set_superuser(user_id: str) -> Response | tuple[str, int]:
     """Make a user a superuser, or take that back; whoever takes it from themselves is asked twice."""
     form = SwitchForm()
@@ -47,12 +71,25 @@ def set_superuser(user_id: str) -> Response | tuple[str, int]:
             database(), user_id, visitor("form", who()), superuser=form.on.data, sure=form.sure.data
         )
     except Unconfirmed as error:
-        return render_template("users/sure.html", form=form, question=str(error), back=_wanted_back()), 409
-    return _back(user, "is a superuser now." if user.is_superuser else "is no superuser any more.")
+        return _ask_again(error)
+    return _back(user, "superuser", "is a superuser now." if user.is_superuser else "is no longer a superuser.")
+
+
+def _ask_again(error: Unconfirmed) -> tuple[str, int]:
+    carried = [*sent_along("csrf_token", "sure", "proof", "back"), ("back", _wanted_back())]
+    page = render_template(
+        "users/sure.html",
+        form=SwitchForm(),
+        question=str(error),
+        yes=error.yes,
+        carried=carried,
+        back=_wanted_back(),
+    )
+    return page, status_of(error)
 
 
 @bp.post("/bulk")
-@access("superuser", needs_proof=True)
+@access("superuser", needs_proof="to change several users")
 def bulk() -> Response | tuple[str, int]:
     """Activate, deactivate or delete the users that were chosen: all of them, or none."""
     ids, what = request.form.getlist("ids"), request.form.get("action")
@@ -63,8 +100,13 @@ def bulk() -> Response | tuple[str, int]:
         return _delete(ids)
     if what not in ("activate", "deactivate"):
         raise BadQuery("Users are activated, deactivated or deleted; nothing else is done to several at once.")
-    changed = users.set_all_active(database(), ids, visitor("form", who()), active=what == "activate")
-    flash(f"{_count(changed)} {'may sign in.' if what == 'activate' else 'may not sign in any more.'}")
+    try:
+        changed = users.set_all_active(
+            database(), ids, visitor("form", who()), active=what == "activate", sure=SwitchForm().sure.data
+        )
+    except Unconfirmed as error:
+        return _ask_again(error)
+    flash(f"{_count(changed)} {'may sign in.' if what == 'activate' else 'may no longer sign in.'}")
     return redirect(_home_or(_wanted_back(), changed), 303)
 
 
@@ -113,10 +155,10 @@ def _wanted_back() -> str:
     return wanted if wanted.startswith("/admin/") else url_for("users.all_users")
 
 
-def _back(user: User, what: str) -> Response:
+def _back(user: User, switch: str, what: str) -> Response:
     flash(f"{user.username} {what}")
-    # The row is where the keyboard goes on from.
-    return redirect(_home_or(f"{_wanted_back()}#user-{user.id}", [user]), 303)
+    # The switch is where the keyboard goes on from.
+    return redirect(_home_or(f"{_wanted_back()}#{switch}-{user.id}", [user]), 303)
 
 
 def _home_or(page: str, changed: list[User]) -> str:

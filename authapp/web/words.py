@@ -12,7 +12,6 @@ EVENTS = {
     "session.all-ended": "All sessions ended",
     "session.ended": "A session was ended",
     "session.everybodys-ended": "Everybody's sessions ended",
-    "setting.changed": "A setting was changed",
     "setup.completed": "Finished the setup",
     "sign-in success": "Signed in",
     "sign-in expired": "Refused: the initial password had expired",
@@ -26,7 +25,7 @@ EVENTS = {
     "user.deactivated": "Deactivated",
     "user.deleted": "Deleted",
     "user.demoted": "Superuser role taken away",
-    "user.edited": "Names changed",
+    "user.edited": "Full name changed",
     "user.password-changed": "Password changed",
     "user.password-reset": "Password reset",
     "user.promoted": "Made superuser",
@@ -37,4 +36,9 @@ EVENTS = {
 
 def happening(entry: AuditEntry) -> str:
     """Say what an entry of the audit table is about."""
+    detail = entry.detail or {}
+    if entry.event == "user.edited" and detail.get("before") != entry.target:
+        return f"Renamed, before: {detail.get('before')}"
+    if entry.event == "setting.changed":
+        return f"Setting changed: {detail.get('key')}"
     return EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)

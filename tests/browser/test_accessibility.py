@@ -80,7 +80,7 @@ def finish(person: Person) -> None:
 
 def paste(person: Person, users: str) -> Person:
     """As Ada, look at a pasted list."""
-    return person.sign_in().open("/admin/users/list").fill(users=users).press("Look at the list")
+    return person.sign_in().open("/admin/users/list").fill(users=users).press("Preview")
 
 
 def delete_all(person: Person) -> Person:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.person import Person
 from tests.server_process import Server
@@ -17,7 +18,8 @@ WHERE = """() => {
   const style = getComputedStyle(element);
   const label = element.labels?.[0]?.innerText;
   return {
-    name: (element.getAttribute("aria-label") || label || element.innerText || element.tagName).trim(),
+    name: (element.getAttribute("aria-label") || label || (element !== document.body && element.innerText)
+      || element.tagName).trim(),
     outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
     on_screen: element.getBoundingClientRect().right > 0,
   };
@@ -59,6 +61,17 @@ def test_signing_in(shared: Server, visitor: Visitor) -> None:
     with ada.page.expect_navigation():
         ada.page.keyboard.press("Enter")
     assert ada.heading == f"Hello, {ADA}"
+
+
+def test_a_switch_keeps_the_focus(fresh: Server, visitor: Visitor) -> None:
+    """After a switch far down the list was moved, it still has the focus, and what was done can be read."""
+    ada = visitor(fresh).set_up()
+    ada.open("/admin/users/list").fill(users="\n".join(f"row{number:02}" for number in range(40)))
+    ada.press("Preview").press("Create 40 users").open("/admin/users")
+    ada.flip("Active: row30")
+    assert ada.page.evaluate(WHERE)["name"] == "Active: row30"
+    expect(ada.page.get_by_role("status")).to_be_in_viewport()
+    expect(ada.switch("Active: row30")).to_be_in_viewport()
 
 
 def test_the_setup(fresh: Server, visitor: Visitor) -> None:
@@ -136,7 +149,7 @@ def test_a_pasted_list(shared: Server, visitor: Visitor) -> None:
     ada = visitor(shared).sign_in().open("/admin/users")
     use(ada, "Paste a list")
     ada.page.keyboard.type("max\nmia, Mia Moss")
-    use(ada, "Look at the list")
+    use(ada, "Preview")
     use(ada, "Create 2 users")
     use(ada, "I have them, go on")
     assert ada.heading == "Users"

@@ -77,11 +77,11 @@ def test_the_initial_password_is_shown_once(shared: Server, visitor: Visitor) ->
 def test_a_pasted_list(shared: Server, visitor: Visitor) -> None:
     """A pasted list is shown first, with what is wrong in which line; mended, it creates everybody at once."""
     ada = visitor(shared).sign_in().open("/admin/users").follow("Paste a list")
-    ada.fill(users="katherine, Katherine Johnson\nKATHERINE\nedsger, Edsger Dijkstra").press("Look at the list")
+    ada.fill(users="katherine, Katherine Johnson\nKATHERINE\nedsger, Edsger Dijkstra").press("Preview")
     assert "The same user name stands in line 1." in ada.text
     ada.fill(users="katherine, Katherine Johnson\nedsger, Edsger Dijkstra")
     ada.field("Active may sign in at once").check()
-    ada.press("Look at the list").press("Create 2 users")
+    ada.press("Preview").press("Create 2 users")
     passwords = ada.page.locator(".password").all_inner_texts()
     assert len(set(passwords)) == 2
     edsger = visitor(shared).sign_in("edsger", passwords[1])
@@ -91,7 +91,7 @@ def test_a_pasted_list(shared: Server, visitor: Visitor) -> None:
 def test_copying_initial_passwords(shared: Server, visitor: Visitor) -> None:
     """A button copies one initial password, another all of them with their names, one a line."""
     ada = visitor(shared, permissions=["clipboard-read", "clipboard-write"]).sign_in().open("/admin/users/list")
-    ada.fill(users="barbara\nradia").press("Look at the list").press("Create 2 users")
+    ada.fill(users="barbara\nradia").press("Preview").press("Create 2 users")
     first, second = ada.page.locator(".password").all_inner_texts()
     ada.page.get_by_role("button", name="Copy the password of barbara").click()
     expect(ada.page.get_by_text("Copied")).to_be_visible()
@@ -123,7 +123,7 @@ def test_ending_a_session_from_another_browser(shared: Server, visitor: Visitor)
     desk.open("/account").follow("Where you are signed in")
     assert desk.page.get_by_text("This browser").count() == 1
     with desk.page.expect_navigation():
-        desk.page.get_by_role("button", name="End the session").click()
+        desk.page.get_by_role("button", name="Sign out: ").click()
     assert "That browser is signed out." in desk.text
     assert phone.open("/").path == "/login"
     assert desk.is_signed_in()
@@ -134,7 +134,7 @@ def test_a_superuser_ends_a_session(shared: Server, visitor: Visitor) -> None:
     ada, dora = visitor(shared).sign_in(), visitor(shared).sign_in(DORA)
     ada.open("/admin/sessions")
     with ada.page.expect_navigation():
-        ada.page.get_by_role("button", name=f"End the session of {DORA}").first.click()
+        ada.page.get_by_role("button", name=f"Sign out {DORA}").first.click()
     assert f"A session of {DORA} has ended." in ada.text
     assert dora.open("/").path == "/login"
 

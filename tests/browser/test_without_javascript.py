@@ -60,7 +60,7 @@ def test_inviting_and_the_first_sign_in(shared: Server, visitor: Visitor) -> Non
     """A pasted list, the page with the initial passwords and the forced change work without JavaScript."""
     ada = plain(visitor, shared).sign_in().open("/admin/users/list")
     ada.page.locator("[name=active]").check()
-    ada.fill(users="grace, Grace Hopper\nalan").press("Look at the list").press("Create 2 users")
+    ada.fill(users="grace, Grace Hopper\nalan").press("Preview").press("Create 2 users")
     initial = ada.page.locator(".password").first.inner_text()
     assert not ada.page.get_by_role("button", name="Copy").first.is_visible()
     grace = plain(visitor, shared).sign_in("grace", initial)

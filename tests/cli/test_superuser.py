@@ -52,6 +52,22 @@ def test_a_person_chooses_a_taken_name(run: Run, cast: World, name: str) -> None
     assert cast.tables() == before
 
 
+@pytest.mark.usefixtures("cast")
+def test_a_taken_name_is_told_before_the_password(run: Run) -> None:
+    """Nobody types a password for a name that is taken."""
+    result = run("superuser", typed=f"{BOB}\n")
+    assert is_one_sentence(result)
+    assert "already has this user name" in result.stderr
+
+
+def test_a_script_names_the_superuser(run: Run, cast: World) -> None:
+    """With --password-stdin the first line is the password and never a name, so that the name has to be given."""
+    before = cast.tables()
+    result = run("superuser", "--password-stdin", typed=OTHER_PASSWORD + "\n")
+    assert (result.exit_code, "--username" in result.stderr) == (2, True)
+    assert cast.tables() == before
+
+
 def test_the_first_name_is_taken(run: Run, world: World) -> None:
     """Where there is no owner yet, a taken name is refused too, and setup stays open."""
     world.add(BOB)

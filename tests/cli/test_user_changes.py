@@ -11,9 +11,9 @@ from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, World, signed_i
 # command, user -> what is said, and what is said when it was so already
 SWITCHES = {
     ("activate", CHARLIE): ("charlie may sign in now.", "charlie may sign in already."),
-    ("deactivate", BOB): ("bob may not sign in any more, and is signed out.", "bob was not active."),
+    ("deactivate", BOB): ("bob may no longer sign in, and is signed out.", "bob was not active."),
     ("promote", BOB): ("bob is a superuser now.", "bob is a superuser already."),
-    ("demote", DORA): ("dora is no superuser any more.", "dora was no superuser."),
+    ("demote", DORA): ("dora is no longer a superuser.", "dora was no superuser."),
 }
 # command -> what the user cannot be
 REMOVES = {"deactivate": "deactivated", "demote": "demoted", "delete --yes": "deleted"}

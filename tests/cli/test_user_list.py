@@ -102,16 +102,24 @@ def test_show(run: Run, cast: World) -> None:
     """`show` prints a fact a line, in words."""
     signed_in(cast, DORA)
     lines = dict(line.split(": ", 1) for line in said(run("user", "show", DORA)).splitlines())
-    assert lines["username"] == DORA
-    assert (lines["is active"], lines["is superuser"], lines["is owner"]) == ("yes", "yes", "no")
-    assert (lines["must change password"], lines["is locked"]) == ("no", "no")
-    assert lines["last login at"] != "never"
+    assert (lines["user name"], lines["role"], lines["active"]) == (DORA, "superuser", "yes")
+    assert lines["last sign-in"] != "never"
+    assert not lines.keys() & {"initial password", "locked"}
+
+
+def test_show_of_somebody_who_was_invited(run: Run, cast: World) -> None:
+    """`show` tells until when an initial password works, and that it works only once the user is active."""
+    run("user", "add", "erin", "--inactive")
+    assert "initial password: works once the user is active\n" in said(run("user", "show", "erin"))
+    run("user", "activate", "erin")
+    assert "initial password: works until 20" in said(run("user", "show", "erin"))
+    assert cast.user("erin").must_change_password
 
 
 @pytest.mark.usefixtures("cast")
 def test_show_of_somebody_who_never_came(run: Run) -> None:
     """Who never signed in is said so, to people in a word and to scripts as null."""
-    assert "last login at: never\n" in said(run("user", "show", BOB))
+    assert "last sign-in: never\n" in said(run("user", "show", BOB))
     assert printed(run("user", "show", BOB, "--json"))["last_login_at"] is None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select
 
-from authapp import audit, logins, users
+from authapp import audit, logins, user_names, users
 from authapp.audit import Actor
 from authapp.errors import (
     BadFullName,
@@ -39,7 +39,7 @@ def delete(world: World, *names: str, by: Actor = SHELL) -> list[User]:
 
 def edit(world: World, name: str, by: Actor = SHELL, **names: Any) -> User:
     """Change a user's names."""
-    return users.edit(world.database, world.snapshot.effective, world.user(name).id, by, **names)
+    return user_names.edit(world.database, world.snapshot.effective, world.user(name).id, by, **names)
 
 
 def sign_in(world: World, username: str) -> str:
@@ -241,7 +241,7 @@ def test_names_that_are_refused(cast: World, names: dict[str, Any], refusal: typ
 
 def test_two_users_renamed_to_one_name(cast: World) -> None:
     """Of two users who are given one name at the same moment, one gets it."""
-    rename = partial(users.edit, effective=cast.snapshot.effective, by=SHELL, username="robin")
+    rename = partial(user_names.edit, effective=cast.snapshot.effective, by=SHELL, username="robin")
     outcomes = at_once(
         partial(rename, cast.connect(), user_id=cast.user(BOB).id),
         partial(rename, cast.connect(), user_id=cast.user(CHARLIE).id),
@@ -374,6 +374,16 @@ def test_giving_up_ones_own_role_is_asked_twice(cast: World) -> None:
         demote(cast, DORA, dora, sure=False)
     assert cast.user(DORA).is_superuser
     assert not demote(cast, DORA, dora, sure=True).is_superuser
+
+
+def test_shutting_oneself_out_is_asked_twice(cast: World) -> None:
+    """Whoever deactivates themselves, alone or among others, is asked first; before that, nobody is deactivated."""
+    dora, both = acting(cast, DORA), [cast.user(name).id for name in (BOB, DORA)]
+    with pytest.raises(Unconfirmed, match="Deactivate yourself"):
+        users.set_all_active(cast.database, both, dora, active=False, sure=False)
+    assert (cast.user(BOB).is_active, cast.user(DORA).is_active) == (True, True)
+    users.set_all_active(cast.database, both, dora, active=False, sure=True)
+    assert (cast.user(BOB).is_active, cast.user(DORA).is_active) == (False, False)
 
 
 Who = Callable[[World], Actor]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authapp import directory, throttle, users
+from authapp import directory, throttle, user_names, users
 from authapp.audit import Actor
 from authapp.directory import Page, Query
 from authapp.errors import BadQuery, NotAllowed
@@ -172,9 +172,11 @@ def test_nothing_searched_for_is_everybody(cast: World) -> None:
 
 def test_a_search_follows_changed_names(cast: World) -> None:
     """A user is found by the names of now, and not by those of before."""
-    users.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL, full_name="Robert")
+    user_names.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL, full_name="Robert")
     assert found(cast, "robert") == [BOB]
-    users.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL, username="rob", full_name="Bert")
+    user_names.edit(
+        cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL, username="rob", full_name="Bert"
+    )
     assert (found(cast, "rob"), found(cast, "bert"), found(cast, BOB)) == (["rob"], ["rob"], [])
 
 

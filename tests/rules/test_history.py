@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from authapp import audit, logins, sessions, user_passwords, users, wizard
+from authapp import audit, logins, sessions, user_names, user_passwords, users, wizard
 from authapp.audit import Actor, LastSignIn
 from authapp.errors import LoginFailed, WrongPassword
 from authapp.models import AuditEntry, SignedIn
@@ -89,7 +89,7 @@ def test_other_people_do_not_count(cast: World) -> None:
 def test_a_renamed_user_keeps_it(cast: World) -> None:
     """The last sign-in is told after a change of the name, too."""
     sign_in(cast, NOON)
-    users.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL, username="robert")
+    user_names.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL, username="robert")
     assert last(cast, sign_in(cast, NOON + MINUTE, "robert"), "robert").at == NOON
 
 
@@ -123,8 +123,8 @@ def test_what_was_done_and_suffered(cast: World) -> None:
     dora = cast.user(DORA)
     by = Actor("form", dora.id, DORA)
     sign_in(cast, NOON, DORA)
-    users.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, by, full_name="Robert")
-    users.edit(cast.database, cast.snapshot.effective, dora.id, by, full_name="Dorothy")
+    user_names.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, by, full_name="Robert")
+    user_names.edit(cast.database, cast.snapshot.effective, dora.id, by, full_name="Dorothy")
     users.set_active(cast.database, cast.user(CHARLIE).id, SHELL, active=True)
     user_passwords.set_password(cast.database, cast.snapshot.effective, dora.id, OTHER_PASSWORD, SHELL)
     assert [(entry.event, entry.target) for entry in history(cast, dora.id)] == [
@@ -153,9 +153,9 @@ def test_pages_of_a_history(cast: World, limit: int) -> None:
     """Page after page, the history holds every entry once, and goes on where the page before it ended."""
     dora = cast.user(DORA)
     for number in range(4):
-        users.edit(cast.database, cast.snapshot.effective, dora.id, SHELL, full_name=f"D{number}")
+        user_names.edit(cast.database, cast.snapshot.effective, dora.id, SHELL, full_name=f"D{number}")
         by = Actor("form", dora.id, DORA)
-        users.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, by, full_name=f"B{number}")
+        user_names.edit(cast.database, cast.snapshot.effective, cast.user(BOB).id, by, full_name=f"B{number}")
     whole = [entry.id for entry in history(cast, dora.id)]
     found: list[int] = []
     while page := history(cast, dora.id, before=found[-1] if found else None, limit=limit):

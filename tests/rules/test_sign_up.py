@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import time_machine
 
-from authapp import directory, logins, names, sign_up, users
+from authapp import directory, logins, names, sign_up, user_names, users
 from authapp.audit import Actor
 from authapp.database import Database
 from authapp.errors import (
@@ -154,7 +154,7 @@ def test_the_rules_for_everybody_hold(
 
 def former_names(world: World) -> None:
     """Rename Bob, and delete Charlie."""
-    users.edit(world.database, world.snapshot.effective, world.user(BOB).id, SHELL, username="robert")
+    user_names.edit(world.database, world.snapshot.effective, world.user(BOB).id, SHELL, username="robert")
     users.delete_all(world.database, [world.user(CHARLIE).id], SHELL)
 
 
@@ -303,7 +303,7 @@ def test_two_strangers_are_put_aside_for_one_name(opened: World) -> None:
     enter(opened, "frank")
     opened.write_config(with_owner("erin"))
     opened.write_config(with_owner("owner"))
-    users.edit(opened.database, opened.snapshot.effective, opened.user("frank").id, SHELL, username="erin")
+    user_names.edit(opened.database, opened.snapshot.effective, opened.user("frank").id, SHELL, username="erin")
     opened.write_config(with_owner("erin"))
     assert {"erin", "erin (signed up 1)", "erin (signed up 2)"} <= set(everybody(opened))
 

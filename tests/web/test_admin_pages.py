@@ -50,7 +50,7 @@ def test_everybodys_sessions_are_listed(cast: World) -> None:
     assert [row[:3] for row in said] == [
         [ADA, "Unknown device", "127.0.0.1"],
         [DORA, "Mobile Safari on iOS", "127.0.0.1"],
-        [BOB, "Firefox on Linux (kept signed in)", "127.0.0.1"],
+        [BOB, "Firefox on Linux kept signed in", "127.0.0.1"],
     ]
 
 
@@ -138,6 +138,18 @@ def test_what_a_browser_calls_itself_is_text(cast: World) -> None:
 def save(browser: Browser, organization: str = "Default", workspace: str = "Default") -> TestResponse:
     """Send the form of the settings."""
     return browser.post(SETTINGS, {"organization": organization, "workspace": workspace})
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/"])
+def test_admin_leads_to_the_users(cast: World, path: str) -> None:
+    """The address people type leads to the list of users, with a slash behind it too."""
+    assert signed_in(cast).get(path).location == "/admin/users"
+
+
+@pytest.mark.parametrize("path", ["/admin/users?cursor=x", "/admin/users?sort=x", "/admin/users/nobody"])
+def test_refused_admin_page_leads_to_the_users(cast: World, path: str) -> None:
+    """From an admin page that cannot be shown the way on is the list of users."""
+    assert 'href="/admin/users"' in signed_in(cast).get(path).text
 
 
 def test_organization_is_called_so_at_once(cast: World) -> None:

@@ -8,7 +8,21 @@ import pytest
 import time_machine
 from werkzeug.test import TestResponse
 
-from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, PASSWORD, Browser, World, csrf_token, elements
+from authapp import users
+from tests.world import (
+    ADA,
+    BOB,
+    CHARLIE,
+    DORA,
+    OTHER_PASSWORD,
+    PASSWORD,
+    SHELL,
+    Browser,
+    World,
+    csrf_token,
+    elements,
+    signed_in,
+)
 
 NEUTRAL = "That user name and password do not match."
 PUBLIC = "server:\n  public-url: https://auth.example.com\n"
@@ -104,6 +118,17 @@ def test_what_is_no_form_signs_nobody_in(cast: World, body: object) -> None:
     answer = browser.client.post("/login", json=typed, headers={"X-CSRFToken": token})
     assert answer.status_code == 422
     assert not browser.is_signed_in()
+
+
+def test_whoever_was_signed_out_is_told(cast: World) -> None:
+    """Whose session was ended by somebody else reads why the sign-in page is there; whoever signed out does not."""
+    bob, words = signed_in(cast, BOB), "You were signed out."
+    users.set_active(cast.database, cast.user(BOB).id, SHELL, active=False)
+    assert words in bob.get("/", follow_redirects=True).text
+    dora = signed_in(cast, DORA)
+    dora.sign_out()
+    assert words not in dora.get("/login").text
+    assert words not in cast.browser().get("/login").text
 
 
 def test_a_file_is_no_user_name(cast: World) -> None:

@@ -10,7 +10,7 @@ import time_machine
 from werkzeug.test import TestResponse
 
 from tests.cli.commands import INITIAL_PASSWORD
-from tests.web.pages import LIST, at, field_of, is_tame, names_on
+from tests.web.pages import LIST, at, field_of, is_tame, link, names_on
 from tests.web.test_account import change
 from tests.web.test_admin import EVIL_NAMES
 from tests.web.test_invite import MANY, NEW
@@ -116,6 +116,27 @@ def test_other_forms_never_ask(ada: Browser, clock: time_machine.Traveller) -> N
     assert [answer.status_code for answer in answers] == [303, 303, 303]
 
 
+@pytest.mark.parametrize(
+    ("what", "words", "back"),
+    [
+        ("/reset-password", "to reset a password", ""),
+        ("", "to change a user&#39;s names", ""),
+        ("/delete", "to delete a user", "/delete"),
+    ],
+)
+def test_question_says_what_for(cast: World, ada: Browser, what: str, words: str, back: str) -> None:
+    """The question says what it is asked for, and Cancel leads back to where one came from."""
+    question = ada.post(f"{at(cast)}{what}", form=at(cast)).text
+    assert f"Type your password again {words}" in question
+    assert link(question, "Cancel") == f"{at(cast)}{back}"
+
+
+def test_cancel_leads_back_to_the_list(cast: World, ada: Browser) -> None:
+    """Whoever came from a page of the list is led back to that page."""
+    question = ada.post(f"{at(cast)}/active", {"back": f"{LIST}?q=b"}, form=LIST).text
+    assert link(question, "Cancel") == f"{LIST}?q=b"
+
+
 def test_looking_never_asks(cast: World, ada: Browser) -> None:
     """The admin pages open without a question."""
     pages = (LIST, NEW, MANY, at(cast), f"{at(cast)}/delete", "/admin/sessions", "/admin/settings")
@@ -129,7 +150,7 @@ def test_change_is_made_once_the_password_is_typed(cast: World, ada: Browser) ->
     """The right password makes the change that was asked for, as if nothing had come between."""
     question = ada.post(f"{at(cast)}/active", {"back": f"{LIST}?q=b"}, form=LIST)
     answer = answer_with(ada, question)
-    assert (answer.status_code, answer.location) == (303, f"{LIST}?q=b#user-{cast.user(BOB).id}")
+    assert (answer.status_code, answer.location) == (303, f"{LIST}?q=b#active-{cast.user(BOB).id}")
     assert not cast.user(BOB).is_active
 
 

@@ -9,6 +9,7 @@ from tests.world import (
     ADA,
     BOB,
     CHARLIE,
+    DORA,
     OTHER_PASSWORD,
     PASSWORD,
     WEAK_PASSWORD,
@@ -90,6 +91,18 @@ def test_new_user_waits_for_activation(open_to_all: World) -> None:
     assert stranger.sign_in("eve").status_code == 401
     signed_in(open_to_all).switch(open_to_all.user("eve"), "active", on=True)
     assert "Eve the Third" in signed_in(open_to_all, "eve").get("/").text
+
+
+def test_superusers_learn_who_waits(open_to_all: World) -> None:
+    """The home page of a superuser says that somebody waits, and the list who that is, until they are let in."""
+    sign_up(open_to_all.browser(), "eve")
+    dora, bob = signed_in(open_to_all, DORA), signed_in(open_to_all, BOB)
+    assert "waits to be let in" in dora.get("/").text
+    assert "waits to be let in" not in bob.get("/").text
+    assert dora.get("/admin/users").text.count("waits to be activated") == 1
+    dora.switch(open_to_all.user("eve"), "active", on=True)
+    assert "waits to be let in" not in dora.get("/").text
+    assert "waits to be activated" not in dora.get("/admin/users").text
 
 
 def test_new_user_may_come_in_at_once(cast: World) -> None:

@@ -199,6 +199,14 @@ def test_owner_renames_themselves(cast: World) -> None:
     assert cast.browser().sign_in(ADA).status_code == 401
 
 
+def test_owners_name_is_fixed_for_others(cast: World) -> None:
+    """Another superuser sees that the owner's user name is not theirs to change, and may change the full name."""
+    dora = signed_in(cast, DORA)
+    assert "readonly" in field_of(dora.get(at(cast, ADA)).text, "username")
+    assert dora.post(at(cast, ADA), {"username": ADA, "full_name": "Countess"}).status_code == 303
+    assert cast.user(ADA).full_name == "Countess"
+
+
 def test_pinned_name_of_the_owner_stays(cast: World) -> None:
     """While the config file names the owner, the name is refused with 409 and the place; the full name is free."""
     cast.write_credentials(password=None)
@@ -269,6 +277,17 @@ def test_history_tells_what_happened(cast: World) -> None:
     assert found[1] == ["Signed in", BOB, "127.0.0.1"]
     assert found[2][0] == "Refused: wrong password"
     assert found[-1][:2] == ["Created", "command line"]
+
+
+def test_history_tells_what_was_changed(cast: World) -> None:
+    """The history says what the name was before a change, and which setting was changed."""
+    ada = signed_in(cast)
+    ada.post(at(cast), {"username": "robert", "full_name": ""})
+    ada.post(at(cast, "robert"), {"username": "robert", "full_name": "Robert"})
+    ada.post("/admin/settings", {"organization": "Looms", "workspace": "Default"})
+    assert "Renamed, before: bob" in ada.get(at(cast, "robert")).text
+    assert "Full name changed" in ada.get(at(cast, "robert")).text
+    assert "Setting changed: organization.name" in ada.get(at(cast, ADA)).text
 
 
 def test_history_tells_to_whom(cast: World) -> None:
