@@ -12,7 +12,7 @@ from authapp import audit, clock, names, passwords, permissions, sessions, setti
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadList, NotAllowed, Refused, UsernameTaken
+from authapp.errors import BadList, NotAllowed, Refused, UsernameTaken, WeakPassword
 from authapp.models import Role, User
 
 MOST_AT_ONCE = 500  # LangSmith's limit for a batch
@@ -54,7 +54,7 @@ class Invitation:
 def checked(database: Database, effective: Effective, rows: Sequence[Row]) -> list[Row]:
     """Return rows in the form they will be stored, each with the rule it breaks, if any."""
     with database.reading() as db:
-        found = [_clean(effective, row) for row in rows]
+        found = [_clean(row) for row in rows]
         keys = ["" if row.refusal else names.fold(row.user.username) for row in found]
         taken = set(db.scalars(select(User.username_key).where(User.username_key.in_(keys))))
     seen: dict[str, int] = {}
@@ -63,17 +63,25 @@ def checked(database: Database, effective: Effective, rows: Sequence[Row]) -> li
             found[place] = replace(row, refusal=UsernameTaken())
         elif row.refusal is None and seen.setdefault(key, row.line) != row.line:
             found[place] = replace(row, refusal=BadList(f"The same user name stands in line {seen[key]}."))
+        elif row.refusal is None:
+            found[place] = replace(row, refusal=why_weak(effective, row.user))
     return found
 
 
-def _clean(effective: Effective, row: Row) -> Row:
+def why_weak(effective: Effective, user: NewUser) -> WeakPassword | None:
+    """Return what is wrong with the password typed for a new user, if one was typed."""
+    if user.password is None:
+        return None
+    broken = user_passwords.broken_rules(effective, user.username, user.password)
+    return WeakPassword(user_passwords.policy(effective).name, broken) if broken else None
+
+
+def _clean(row: Row) -> Row:
     if row.refusal is not None:
         return row
     try:
         username = names.clean_username(row.user.username)
         full_name = names.clean_full_name(row.user.full_name)
-        if row.user.password is not None:
-            user_passwords.policy(effective).require(row.user.password, user_passwords.context(effective, username))
     except Refused as error:
         return replace(row, refusal=error)
     return replace(row, user=replace(row.user, username=username, full_name=full_name))

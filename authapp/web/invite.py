@@ -41,6 +41,8 @@ def new_user_submit() -> Response | str | tuple[str, int]:
     except (BadUsername, BadFullName, UsernameTaken, WeakPassword) as error:
         fields = {WeakPassword: form.password, BadFullName: form.full_name}
         form.refuse(fields.get(type(error), form.username), str(error))
+        if not form.password.errors and (weak := invitations.why_weak(effective(), wanted)):
+            form.refuse(form.password, str(weak))  # so that it need not be found out next time
         return _form(form), status_of(error)
     if made.initial_password is not None:
         return render_template("users/initial_passwords.html", invitations=[made], reset=False)

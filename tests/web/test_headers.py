@@ -125,6 +125,14 @@ def test_only_static_files_are_cached(cast: World, status: int, ask: Ask) -> Non
     answer.close()
 
 
+def test_an_upgrade_brings_its_styles(cast: World) -> None:
+    """Browsers ask each time whether a static file is still the same, so that no upgrade shows old styles."""
+    first = cast.browser().get("/static/app.css")
+    again = cast.browser().get("/static/app.css", headers={"If-None-Match": first.headers["ETag"]})
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert again.status_code == 304
+
+
 @every_answer
 def test_no_answer_tells_a_version(cast: World, status: int, ask: Ask) -> None:
     """No answer tells a program's version, in its headers or on the page."""

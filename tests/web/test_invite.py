@@ -88,6 +88,14 @@ def test_full_name_is_kept(cast: World) -> None:
     assert field_of(ada.get(at(cast, "eve")).text, "full_name")["value"] == "Eve the Third"
 
 
+def test_everything_wrong_with_a_new_user_is_told_at_once(cast: World) -> None:
+    """A taken name and a weak password are both refused, each at its field."""
+    answer = signed_in(cast).post(NEW, {"username": BOB, "password": "short"})
+    assert answer.status_code == 409
+    assert 'id="username-error"' in answer.text
+    assert 'id="password-error"' in answer.text
+
+
 @pytest.mark.parametrize("full_name", ["x" * 201, "a\u202eb", "a\x07b"])
 def test_bad_full_name_is_refused(cast: World, full_name: str) -> None:
     """A full name that is too long or has invisible characters is refused with 422 beside its field."""
