@@ -111,6 +111,14 @@ class WeakPassword(Refused):
         self.broken = tuple(broken)
 
 
+class Busy(Refused):
+    """Too much is asked for at once; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is busy at the moment. Try again in a few seconds.")
+        self.retry_after = timedelta(seconds=2)
+
+
 class BadUsername(Refused):
     """A user name breaks the rules for user names."""
 

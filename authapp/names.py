@@ -15,6 +15,7 @@ MOST_PARTS = 20  # of one name, so that a hostile one costs no more than others
 UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+JOINERS = "\u200c\u200d"
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 BEGINNINGS = re.compile(r"(?<=[\W_])[^\W_]|(?<=\d)[^\W\d]|(?<=[^\W\d])\d")  # of words and numbers
 
@@ -32,7 +33,7 @@ def clean_username(text: str) -> str:
         raise BadUsername("A user name must not contain a colon (:).")
     if "  " in name:
         raise BadUsername("A user name must not contain two spaces in a row.")
-    if has_invisible(name):
+    if _has_invisible(name):
         raise BadUsername("A user name must not contain invisible or control characters.")
     if ID.fullmatch(name):
         raise BadUsername("A user name must not look like an id.")
@@ -44,17 +45,22 @@ def clean_full_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text[: LONGEST_RAW + 1]).strip()
     if len(text) > LONGEST_RAW or len(name) > LONGEST_FULL_NAME:
         raise BadFullName(f"A full name has at most {LONGEST_FULL_NAME} characters.")
-    if has_invisible(name):
+    if _has_invisible(name):
         raise BadFullName("A full name must not contain invisible or control characters.")
     return name
 
 
-def has_invisible(name: str) -> bool:
-    """Tell whether a text holds characters that are drawn as nothing, turn others around, or control a terminal."""
-    return bool(UNSEEN.search(name)) or any(
-        unicodedata.category(character)[0] == "C" or unicodedata.category(character) in ("Zl", "Zp")
-        for character in name
-    )
+def _has_invisible(name: str) -> bool:
+    return bool(UNSEEN.search(name)) or has_control(name, joiners="")
+
+
+def has_control(text: str, *, joiners: str = JOINERS) -> bool:
+    """Tell whether a text holds control characters, what turns text around, or other line ends than a person types.
+
+    The joiners that make one sign of several, such as some emoji, may be let through.
+    """
+    categories = (unicodedata.category(character) for character in text if character not in joiners)
+    return any(category[0] == "C" or category in ("Zl", "Zp") for category in categories)
 
 
 def is_storable(text: str) -> bool:

@@ -6,19 +6,23 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import argon2
 
-from authapp.errors import WeakPassword
+from authapp.errors import Busy, WeakPassword
 from authapp.names import fold
 
 MAX_LENGTH = 256
-# zxcvbn refuses longer texts than 72, and its time grows with them, to seconds for texts full of signs. More
-# characters never make a password easier to guess, so one whose beginning is strong needs no second look.
-STRENGTH_LENGTHS = (20, 72)
+# zxcvbn refuses longer texts than 72, and its time grows with them, and with the kinds of signs it can read as
+# letters, to seconds. More characters never make a password easier to guess, so one whose beginning is strong needs
+# no second look, and a longer beginning is judged only as far as it has few of those kinds.
+SHORT_LENGTH, STRENGTH_LENGTH = 20, 72
+READ_AS_LETTERS = frozenset("4@8({[<369!1|0$5+7%2")
+MOST_KINDS = 8
 STRONG_ENOUGH = 3  # of 0 to 4: "safely unguessable"
+PATIENCE = 2  # seconds to wait while other passwords are judged
 
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
@@ -76,8 +80,26 @@ def _is_strong(password: str, context: tuple[str, ...]) -> bool:
     if not password:
         return False
     words = [word for part in context for word in (part, *re.split(r"[@.\s_-]+", part)) if word]
-    with _ONE_AT_A_TIME:
-        return any(_score(password[:length], [*words, "authapp"]) >= STRONG_ENOUGH for length in STRENGTH_LENGTHS)
+    if not _ONE_AT_A_TIME.acquire(timeout=PATIENCE):
+        raise Busy
+    try:
+        return any(_score(text, [*words, "authapp"]) >= STRONG_ENOUGH for text in _judged(password))
+    finally:
+        _ONE_AT_A_TIME.release()
+
+
+def _judged(password: str) -> Iterator[str]:
+    """Yield the beginnings of a password that are judged."""
+    yield password[:SHORT_LENGTH]
+    kinds: set[str] = set()
+    length = 0
+    for character in password[:STRENGTH_LENGTH]:
+        kinds |= {character} & READ_AS_LETTERS
+        if len(kinds) > MOST_KINDS:
+            break
+        length += 1
+    if length > SHORT_LENGTH:
+        yield password[:length]
 
 
 def _score(password: str, words: list[str]) -> int:

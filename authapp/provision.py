@@ -24,7 +24,7 @@ from authapp.config.live import Adopt, NotNow, Reading
 from authapp.config.options import PASSWORD_KEYS, SECRET_KEY, USERNAME
 from authapp.config.overlay import Effective, GivenCredentials
 from authapp.database import Database, DatabaseError, require_schema
-from authapp.errors import BadUsername, ConfigError, Problem, SchemaOutdated
+from authapp.errors import BadUsername, Busy, ConfigError, Problem, SchemaOutdated
 from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace, new_id
 from authapp.settings import Credentials, Installation
 
@@ -96,7 +96,7 @@ def adopter(database: Database) -> Adopt:
     def adopt_or_wait(reading: Reading) -> None:
         try:
             adopt(database, reading)
-        except DatabaseError as error:
+        except (DatabaseError, Busy) as error:
             raise NotNow from error
 
     return adopt_or_wait

@@ -112,7 +112,7 @@ def has_proof(proved_at: datetime) -> bool:
 def prove(db: Session, session_id: str) -> str | None:
     """Write that the password was typed again in a session; return its new token, or None when it is over.
 
-    With the old one a copy of the cookie dies: who holds it typed no password.
+    Whoever holds a copy of the cookie typed no password, and is signed out with the old token.
     """
     session = db.get(SignedIn, session_id)
     if session is None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from authapp import audit, names, settings, throttle, user_passwords, users
+from authapp import audit, names, passwords, settings, throttle, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
 from authapp.database import Database
@@ -31,7 +31,7 @@ def sign_up(
         wait = throttle.take(db, effective.config.throttle, bucket)
     if wait is not None:
         raise TooManyTries(wait)
-    password_hash = user_passwords.new_hash(effective, name, password)
+    password_hash = passwords.hash_password(password)
     with database.writing() as db:
         settings.hold(db)
         active = effective.config.auth.new_user_is_active

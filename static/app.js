@@ -121,11 +121,12 @@ function chooseAll() {
 
 // Whoever clicks twice means once: the second time would come from a page that is over already.
 function sendOnce() {
-  const sent = new WeakMap();
+  let sent = new WeakMap();
   document.addEventListener("submit", (event) => {
-    if (event.timeStamp - (sent.get(event.target) ?? -Infinity) < 1000) event.preventDefault();
+    if (event.timeStamp - (sent.get(event.target) ?? -Infinity) < 10_000) event.preventDefault();
     else sent.set(event.target, event.timeStamp);
   });
+  window.addEventListener("pageshow", () => { sent = new WeakMap(); });
 }
 
 showButtons();

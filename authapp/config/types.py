@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from authapp.names import has_invisible
+from authapp.names import has_control
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
@@ -95,7 +95,7 @@ DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 
 
 def _shown(value: str) -> str:
-    if has_invisible(value):
+    if has_control(value):
         raise ValueError("must not contain invisible or control characters")
     return value
 

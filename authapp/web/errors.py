@@ -37,6 +37,7 @@ STATUSES: dict[type[errors.AuthappError], int] = {
     errors.NoSuchOption: 422,
     errors.SamePassword: 422,
     errors.TooManyTries: 429,
+    errors.Busy: 503,
 }
 TITLES = {
     400: "That did not work",

@@ -4,8 +4,12 @@ from typing import Any
 
 from flask import g, request
 from flask_wtf import FlaskForm
+from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import InputRequired
+
+SECRETS = {"password", "current_password", "new_password"}
+MOST_FIELDS = 2000  # more than any of our forms has
 
 
 def text(field: Field) -> str:
@@ -14,8 +18,11 @@ def text(field: Field) -> str:
 
 
 def sent_along(*without: str) -> list[tuple[str, str]]:
-    """Return what a form sent, to be carried through a question, except for some fields."""
-    return [(name, value) for name, value in request.form.items(multi=True) if name not in without]
+    """Return what a form sent, to be carried through a question, except for secrets and for some other fields."""
+    if sum(map(len, request.form.listvalues())) > MOST_FIELDS:
+        raise RequestEntityTooLarge
+    left = {"csrf_token", "proof", *SECRETS, *without}
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in left]
 
 
 def _strip(value: Any) -> Any:

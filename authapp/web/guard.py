@@ -104,7 +104,8 @@ def _look_at_request() -> Answer:
         return None
     if is_foreign():
         raise Forbidden("Another site sent this request. Open the page here and send it again.")
-    if largest := admission().largest:
+    visitor = whoever() if (largest := admission().largest) else None
+    if visitor is not None and visitor.is_superuser:  # nobody else makes us read so much
         request.max_content_length = request.max_form_memory_size = largest
     try:
         csrf.protect()

@@ -8,15 +8,13 @@ from authapp import logins, sessions
 from authapp.errors import LoginFailed, WrongPassword
 from authapp.logins import Identity
 from authapp.web.errors import retry_after, status_of
-from authapp.web.forms import Form, ProofForm, sent_along, text
+from authapp.web.forms import SECRETS, Form, ProofForm, sent_along, text
 from authapp.web.identity import renew_browser
 from authapp.web.security import SAFE_METHODS, safe_return_url
 from authapp.web.state import database, effective, visitor
 
 PROOF = "proof"
 RETYPE = "retype"
-SECRETS = {"password", "current_password", "new_password"}
-NOT_CARRIED = {"csrf_token", PROOF, *SECRETS}
 
 
 def ask_for_proof(me: Identity, what: str) -> tuple[str, int] | tuple[str, int, dict[str, str]] | None:
@@ -49,10 +47,11 @@ def ask_for_proof(me: Identity, what: str) -> tuple[str, int] | tuple[str, int, 
 
 
 def _question(form: ProofForm, what: str) -> str:
-    carried = sent_along(*NOT_CARRIED)
+    carried = sent_along()
     if any(request.form.get(name) for name in SECRETS) and RETYPE not in request.form:
         carried.append((RETYPE, "y"))
-    action = request.full_path.rstrip("?")
+    query = request.query_string.decode("ascii", "replace")
+    action = url_for(request.endpoint or "", **(request.view_args or {})) + (f"?{query}" if query else "")
     return render_template(
         "login/proof.html", form=form, what=what, carried=carried, action=action, back=_way_back()
     )

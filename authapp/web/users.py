@@ -76,7 +76,7 @@ def set_superuser(user_id: str) -> Response | tuple[str, int]:
 
 
 def _ask_again(error: Unconfirmed) -> tuple[str, int]:
-    carried = [*sent_along("csrf_token", "sure", "proof", "back"), ("back", _wanted_back())]
+    carried = [*sent_along("sure", "back"), ("back", _wanted_back())]
     page = render_template(
         "users/sure.html",
         form=SwitchForm(),

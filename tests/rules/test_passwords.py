@@ -7,7 +7,7 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from authapp import passwords
-from authapp.errors import WeakPassword
+from authapp.errors import Busy, WeakPassword
 from authapp.passwords import POLICIES
 from tests.hasher import CountingHasher
 from tests.world import PASSWORD
@@ -129,6 +129,26 @@ def test_passwords_made_of_ones_names_are_refused(context: tuple[str, str]) -> N
     """A password made of the user's or the organization's name is weak for them."""
     assert POLICIES["standard"].broken("Zubrowka-1234", context) == [STRONG]
     assert POLICIES["standard"].broken("Zubrowka-1234", ("ada", "Default")) == []
+
+
+def test_signs_that_read_as_letters_cost_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long text with many kinds of signs only the beginning is judged: the rest would take seconds."""
+    judged: list[str] = []
+
+    def score(text: str, _: list[str]) -> int:
+        judged.append(text)
+        return 0
+
+    monkeypatch.setattr(passwords, "_score", score)
+    POLICIES["nist"].broken("aA" * 10 + "4@8({[<369!1|0$5+7%2" * 3)
+    assert judged == ["aA" * 10, "aA" * 10 + "4@8({[<3"]
+
+
+def test_who_judges_waits_for_others_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While others keep the judge busy, a password is neither taken nor refused: it has to be sent again."""
+    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    with passwords._ONE_AT_A_TIME, pytest.raises(Busy):
+        POLICIES["nist"].broken("Correct-horse battery")
 
 
 def test_strength_looks_at_the_first_72_characters() -> None:

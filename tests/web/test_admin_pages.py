@@ -198,6 +198,13 @@ def test_bad_name_is_refused(cast: World, name: str, value: str) -> None:
     assert (cast.setting("organization.name"), cast.setting("workspace.name")) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["Heart ❤️", "👩‍💻 & Sons", "Łódź", "نادي"])
+def test_names_of_every_language(cast: World, name: str) -> None:
+    """An organization may be called what people type, emoji among it."""
+    save(signed_in(cast), name)
+    assert cast.setting("organization.name") == name
+
+
 def test_refused_settings_keep_what_was_typed(cast: World) -> None:
     """The form shown after a refusal holds what was typed into both fields."""
     page = save(signed_in(cast), "x" * 101, "Mills").text

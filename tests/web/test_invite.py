@@ -191,6 +191,29 @@ def test_every_bad_line_is_told_at_once(cast: World) -> None:
     assert len(refused) == 3
 
 
+@pytest.mark.parametrize("name", [None, BOB])
+def test_only_superusers_send_so_much(cast: World, name: str | None) -> None:
+    """From anybody else a form as long as a list is too large, before it is read."""
+    browser = signed_in(cast, name) if name else cast.browser()
+    token = csrf_token(browser.get("/login" if name is None else "/account").text)
+    answer = browser.client.post(MANY, data={"csrf_token": token, "users": "x" * 200_000})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("config", "address"),
+    [
+        ("", "http://localhost/login"),
+        ("server:\n  public-url: https://auth.example.com\n", "https://auth.example.com/login"),
+    ],
+)
+def test_printed_passwords_say_where_to_sign_in(cast: World, config: str, address: str) -> None:
+    """The sheet to hand over names the address people use, however the superuser got here."""
+    cast.write_config(config or "# nothing\n")
+    page = signed_in(cast).post(NEW, {"username": "eve"}).text
+    assert f"Sign in at {address} with the password" in page
+
+
 @pytest.mark.parametrize("typed", ["", "  \n\n", ",\n;\n\t", "user name, full name"])
 def test_empty_list_is_refused(cast: World, typed: str) -> None:
     """A list without a user is refused with 422 beside the field, with what to do."""

@@ -181,6 +181,21 @@ def test_what_is_carried_is_text(ada: Browser, name: str) -> None:
     assert is_tame(page)
 
 
+def test_flood_of_fields_is_not_carried(ada: Browser) -> None:
+    """A form with thousands of fields is none of ours, and is not carried."""
+    token = csrf_token(ada.get(NEW).text)
+    answer = ada.client.post(
+        NEW, data=f"csrf_token={token}" + "&a" * 3000, content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 413
+
+
+def test_question_is_answered_where_it_was_asked(cast: World, ada: Browser) -> None:
+    """However odd the address, the answer goes to the very same one."""
+    question = ada.post(f"/admin/users/{cast.user(BOB).id}%3Fx=/active?a=%22%3E", {"on": "y"}, form=LIST)
+    assert f'action="/admin/users/{cast.user(BOB).id}%3Fx=/active?a=%22%3E"' in question.text
+
+
 def test_passwords_are_not_carried(cast: World, ada: Browser) -> None:
     """A password that was typed into the form is not in the question; the form asks for it again, names kept."""
     question = ada.post(NEW, {"username": "eve", "full_name": "Eve", "password": OTHER_PASSWORD, "active": "y"})

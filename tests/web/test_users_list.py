@@ -12,7 +12,19 @@ from authapp import invitations
 from authapp.invitations import NewUser
 from tests.web.pages import HOSTILE, LIST, link, names_on
 from tests.web.test_admin import UNKNOWN_ID, row_of
-from tests.world import ADA, BOB, CHARLIE, DORA, SHELL, Browser, World, csrf_token, elements, signed_in
+from tests.world import (
+    ADA,
+    BOB,
+    CHARLIE,
+    DORA,
+    OTHER_PASSWORD,
+    SHELL,
+    Browser,
+    World,
+    csrf_token,
+    elements,
+    signed_in,
+)
 
 EVERYBODY = [ADA, BOB, CHARLIE, DORA]
 
@@ -388,6 +400,15 @@ def test_whoever_deactivates_themselves_goes_home(cast: World) -> None:
     assert dora.client.post(f"{LIST}/bulk", data=answer).location == "/"
     assert not cast.user(BOB).is_active
     assert dora.get("/").location == "/login"
+
+
+def test_asking_twice_carries_no_password(cast: World) -> None:
+    """Whatever was sent along is carried through the question, except for passwords."""
+    dora = signed_in(cast, DORA)
+    sent = {"password": OTHER_PASSWORD, "new_password": OTHER_PASSWORD, "more": "kept"}
+    page = dora.post(f"{LIST}/{cast.user(DORA).id}/active", sent, form=LIST).text
+    assert OTHER_PASSWORD not in page
+    assert 'value="kept"' in page
 
 
 # -- the way back ---------------------------------------------------------------------------------------------
