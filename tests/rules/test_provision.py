@@ -18,7 +18,7 @@ from authapp import logins, passwords, provision, settings, user_passwords, user
 from authapp.audit import Actor
 from authapp.config.examine import examine
 from authapp.config.live import NotNow, Reading
-from authapp.errors import ConfigError, LoginFailed, Problem
+from authapp.errors import Busy, ConfigError, LoginFailed, Problem
 from authapp.models import Setting, User
 from tests.hasher import CountingHasher
 from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, PASSWORD, SHELL, World, at_once
@@ -492,6 +492,21 @@ def test_adopting_before_the_installation_is_prepared(world: World) -> None:
     with pytest.raises(NotNow):
         provision.adopt(world.database, good)
     assert world.setting("server.basic-auth") is None
+
+
+def test_a_busy_judge_makes_no_file_bad(cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While passwords cannot be judged, an edited file is neither refused nor adopted, and tried again."""
+    cast.config_file.write_text(f"server:\n  basic-auth:\n    password: '{OTHER_PASSWORD}'\n")
+
+    def busy(*_: object) -> list[str]:
+        raise Busy
+
+    with monkeypatch.context() as while_flooded:
+        while_flooded.setattr(user_passwords, "broken_rules", busy)
+        with pytest.raises(NotNow):
+            provision.adopter(cast.database)(reading(cast))
+    provision.adopter(cast.database)(reading(cast))
+    assert sign_in(cast, ADA, OTHER_PASSWORD)
 
 
 # -- many at once ---------------------------------------------------------------------------------------------
