@@ -1,6 +1,5 @@
 """Make the app; reads as a table of contents."""
 
-from datetime import datetime
 from typing import Any
 
 from authapp import logs, paths, provision
@@ -29,7 +28,7 @@ from authapp.web.identity import whoever
 from authapp.web.requests import log_request, start_clock
 from authapp.web.security import access, add_headers
 from authapp.web.state import App, SessionCookie, effective, snapshot
-from authapp.web.words import happening
+from authapp.web.words import happening, moment
 
 
 def create_app(locations: Locations | None = None, start: Start | None = None, *, quiet: bool = False) -> App:
@@ -67,7 +66,7 @@ def set_up_flask(app: App) -> None:
     )
     app.session_interface = SessionCookie()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(moment=_moment, device=device, happening=happening)
+    app.jinja_env.filters.update(moment=moment, device=device, happening=happening)
     access("public")(app.view_functions["static"])
     app.before_request(start_clock)
     app.after_request(add_headers)
@@ -84,7 +83,3 @@ def _organization(now: Effective) -> str:
     """Return the organization's name, unless nobody has given it one."""
     name = now.config.organization.name
     return "" if name == "Default" else name
-
-
-def _moment(value: datetime | None) -> str:
-    return value.strftime("%-d %b %Y, %H:%M UTC") if value else ""

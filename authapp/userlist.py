@@ -9,12 +9,14 @@ from authapp.models import Role
 
 USERNAME, FULL_NAME, ROLE = "user name", "full name", "role"
 COLUMNS = (USERNAME, FULL_NAME, ROLE)
-# What a first line may call the columns; a line that begins with one of these is no user.
+# What a first line may call the columns. It is headings when it has two of these, or an UNMISTAKABLE one alone: a
+# user may well be called `login` or `mail`.
 HEADINGS = {
     **dict.fromkeys(("user name", "username", "user", "login", "e-mail", "email", "mail"), USERNAME),
     **dict.fromkeys(("full name", "fullname", "name", "display name"), FULL_NAME),
     ROLE: ROLE,
 }
+UNMISTAKABLE = {"user name", "username", "e-mail", "email"}
 ROLES = {
     **dict.fromkeys(("", "user", "member"), Role.USER),
     **dict.fromkeys(("superuser", "admin", "organization admin"), Role.ADMIN),
@@ -41,29 +43,38 @@ def read(text: str, *, active: bool | None = None) -> list[Row]:
     return [_row(number, line, columns or COLUMNS, delimiter, active) for number, line in filled]
 
 
+def headings_line(text: str) -> int | None:
+    """Return the line that was read as headings, or None where there is none."""
+    filled = _filled(text)
+    return filled[0][0] if filled and _heading(filled[0][1])[0] else None
+
+
 def unused_columns(text: str) -> list[str]:
     """Return the headings of a list that nobody knows: what stands below them is not used."""
-    filled = _filled(text)
-    columns, delimiter = _heading(filled[0][1]) if filled else ((), "")
-    if not columns:
+    if headings_line(text) is None:
         return []
-    cells, _ = _cells(filled[0][1], delimiter or _delimiter(filled[0][1]))
-    return [cell[:50] for cell, column in zip(cells, columns, strict=True) if cell and not column]
+    line = _filled(text)[0][1]
+    cells, _ = _cells(line, _delimiter(line))
+    return [cell[:50] for cell in cells if cell and cell.casefold() not in HEADINGS]
 
 
 def _filled(text: str) -> list[tuple[int, str]]:
     """Return the lines that hold anything, each with its number."""
-    lines = text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return [(number, line) for number, line in enumerate(lines, 1) if line.strip(" \t\u00a0,;")]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # Programs write a byte order mark before a list; lists that were joined have one before a line.
+    marked = ((number, line.lstrip("\ufeff")) for number, line in enumerate(lines, 1))
+    return [(number, line) for number, line in marked if line.strip(" \t\u00a0,;")]
 
 
 def _heading(line: str) -> tuple[tuple[str, ...], str]:
     """Return what a line calls the columns and what parts them, or nothing when it names a user."""
     delimiter = _delimiter(line)
     cells, _ = _cells(line, delimiter)
-    if cells[0].casefold() not in HEADINGS:
+    columns = tuple(HEADINGS.get(cell.casefold(), "") for cell in cells)
+    is_plain = len(cells) == 1 and cells[0].casefold() in UNMISTAKABLE
+    if not is_plain and (not columns[0] or len(set(columns) - {""}) < 2):  # noqa: PLR2004 - one may be a name
         return (), ""
-    return tuple(HEADINGS.get(cell.casefold(), "") for cell in cells), delimiter if len(cells) > 1 else ""
+    return columns, delimiter if len(cells) > 1 else ""
 
 
 def _delimiter(line: str) -> str:

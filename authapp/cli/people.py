@@ -124,9 +124,14 @@ def print_password(made: Invitation) -> None:
 
 def say(installed: Installed, user: User, what: str, *, as_json: bool) -> None:
     """Say in a sentence what became of a user, or print the user for scripts."""
-    if not as_json:
+    if as_json:
+        print_user(installed, user)
+    else:
         click.echo(f"{user.username} {what}.")
-        return
+
+
+def print_user(installed: Installed, user: User) -> None:
+    """Print a user for scripts."""
     with installed.database.reading() as db:
         (one,) = directory.listed(db, installed.live.current, [user])
     print_json(facts(one))

@@ -3,7 +3,8 @@
 import click
 
 from authapp import invitations, settings, wizard
-from authapp.cli.common import ask_password, config_option, existing, shell
+from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, shell
+from authapp.cli.people import print_user
 from authapp.config.options import USERNAME
 from authapp.errors import ConfigError
 from authapp.installed import Installed
@@ -16,7 +17,8 @@ from authapp.paths import Locations
 @config_option
 @click.option("--username", help="The new superuser's user name.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def superuser(locations: Locations, username: str | None, *, password_stdin: bool) -> None:
+@json_option
+def superuser(locations: Locations, username: str | None, *, password_stdin: bool, as_json: bool) -> None:
     """Create a superuser; where there is none yet, the owner."""
     if password_stdin and not username:
         raise click.UsageError("--password-stdin needs --username.")
@@ -37,8 +39,12 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
                 click.echo(f"{where} supplies {key}, which counts instead of what you typed.", err=True)
     else:
         wanted = NewUser(name, password=password, role=Role.ADMIN, active=True)
-        invitations.invite(installed.database, live.current, [wanted], shell())
-    click.echo("Superuser created successfully.")
+        (made,) = invitations.invite(installed.database, live.current, [wanted], shell())
+        owner = made.user
+    if as_json:
+        print_user(installed, owner)
+    else:
+        click.echo("Superuser created successfully.")
 
 
 def _require_good_name(installed: Installed, name: str) -> None:
@@ -69,7 +75,12 @@ def setup_token(locations: Locations) -> None:
 
 @setup_group.command("status")
 @config_option
-def setup_status(locations: Locations) -> None:
+@json_option
+def setup_status(locations: Locations, *, as_json: bool) -> None:
     """Say whether setup is complete."""
     with existing(locations).database.reading() as db:
-        click.echo("complete" if settings.credentials(db) else "not complete")
+        is_complete = settings.credentials(db) is not None
+    if as_json:
+        print_json({"complete": is_complete})
+    else:
+        click.echo("complete" if is_complete else "not complete")

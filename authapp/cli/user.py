@@ -136,9 +136,10 @@ def _read_list(file: TextIO | None, active: bool | None) -> list[Row]:
         text = file.read() if file else ""
     except UnicodeDecodeError:
         raise click.ClickException("The list is not UTF-8 text.") from None
+    rows = userlist.read(text, active=active)
     if unused := userlist.unused_columns(text):
         click.echo(f"Not used: {', '.join(map(printable, unused))}.", err=True)
-    return userlist.read(text, active=active)
+    return rows
 
 
 def _print_added(made: list[Invitation], *, many: bool, as_json: bool) -> None:

@@ -87,6 +87,8 @@ def on_refusal(error: errors.AuthappError) -> Response:
 
 def on_csrf(_error: CSRFError) -> Response:
     """Answer a form that is not ours, or older than the cookie."""
+    if request.blueprint == "api":
+        return _answer(403, "With a session cookie, send X-CSRFToken, or send it from a page of this server.")
     return _answer(
         400, "This page was out of date, or your browser refuses cookies. Go back, reload it, and try again."
     )

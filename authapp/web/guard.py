@@ -4,7 +4,12 @@ from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import (
+    Forbidden,
+    MisdirectedRequest,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from werkzeug.wrappers import Response
 
 from authapp import wizard
@@ -12,7 +17,15 @@ from authapp.config.checks import is_loopback
 from authapp.errors import PasswordChangeRequired
 from authapp.web.identity import Visitor, whoever
 from authapp.web.proof import ask_for_proof
-from authapp.web.security import SAFE_METHODS, Admission, host_name, is_foreign, is_our_host, looks_forwarded
+from authapp.web.security import (
+    SAFE_METHODS,
+    Admission,
+    host_name,
+    is_foreign,
+    is_our_host,
+    is_same_origin,
+    looks_forwarded,
+)
 from authapp.web.state import App, database, database_trouble, effective, snapshot, the_app
 
 csrf = CSRFProtect()
@@ -107,6 +120,8 @@ def _look_at_request() -> Answer:
     visitor = whoever() if (largest := admission().largest) else None
     if visitor is not None and visitor.is_superuser:  # nobody else makes us read so much
         request.max_content_length = request.max_form_memory_size = largest
+    if request.blueprint == "api":
+        return None  # looks at this once it is known who asks
     try:
         csrf.protect()
     except CSRFError:
@@ -116,9 +131,18 @@ def _look_at_request() -> Answer:
     return None
 
 
+def _look_at_cookie() -> None:
+    """Let a cookie change something in the API only with proof that a page of ours is asking."""
+    if request.blueprint == "api" and request.method not in SAFE_METHODS and not is_same_origin():
+        csrf.protect()
+
+
 def _look_at_visitor() -> Answer:
     """Let only those in whom the view admits."""
-    if request.endpoint is None or admission().who in ("public", "setup"):
+    if request.endpoint is None:
+        return None
+    if admission().who in ("public", "setup"):
+        _look_at_cookie()
         return None
     visitor = whoever()
     if visitor is None:
@@ -129,6 +153,7 @@ def _look_at_visitor() -> Answer:
         return _lead_to("account.password")
     if admission().who == "superuser" and not visitor.is_superuser:
         raise Forbidden("Only superusers may open this page.")
+    _look_at_cookie()
     return _look_at_state_of(visitor)
 
 

@@ -15,7 +15,7 @@ from authapp.web.security import access
 from authapp.web.state import database, effective, visitor
 
 bp = Blueprint("invite", __name__, url_prefix="/admin/users")
-LARGEST_LIST = 1024 * 1024  # bytes: 500 long names, as a form writes them
+LARGEST_LIST = 3 * 1024 * 1024  # bytes: 500 of the longest names, twelve for each letter, as a form writes them
 
 
 @bp.get("/new")
@@ -82,9 +82,13 @@ def new_list_submit() -> str | tuple[str, int]:
 
 
 def _list(form: UserListForm, rows: list[Row] | None = None) -> str:
-    unused = userlist.unused_columns(text(form.users)) if rows else []
     return render_template(
-        "users/new_list.html", form=form, rows=rows or [], unused=unused, most=invitations.MOST_AT_ONCE
+        "users/new_list.html",
+        form=form,
+        rows=rows or [],
+        headings=userlist.headings_line(text(form.users)) if rows else None,
+        unused=userlist.unused_columns(text(form.users)) if rows else [],
+        most=invitations.MOST_AT_ONCE,
     )
 
 

@@ -13,6 +13,7 @@ from authapp.web.forms import LoginForm, text
 from authapp.web.identity import TOKEN, forget_browser, remember_browser, was_signed_out, whoever
 from authapp.web.security import access, safe_return_url
 from authapp.web.state import database, effective, snapshot, the_app, visitor
+from authapp.web.words import last_sign_in
 
 bp = Blueprint("login", __name__)
 
@@ -42,7 +43,18 @@ def login_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, str
         return _page(form, str(error)), status_of(error), retry_after(error)
     _end_session()
     remember_browser(token, remember=form.remember.data)
-    return redirect(safe_return_url(request.args.get("next")), 303)
+    wanted = safe_return_url(request.args.get("next"))
+    if wanted != url_for("account.home"):  # which says it by itself
+        _tell_last_sign_in(token)
+    return redirect(wanted, 303)
+
+
+def _tell_last_sign_in(token: str) -> None:
+    with database().reading() as db:
+        found = sessions.find(db, effective().config.session, token)
+        last = audit.last_sign_in(db, found[1].id, found[0].created_at) if found else None
+    if last and (told := last_sign_in(last)):
+        flash(told)
 
 
 @bp.post("/logout")

@@ -119,6 +119,11 @@ def is_foreign() -> bool:
     return scheme not in ("http", "https") or host not in ours
 
 
+def is_same_origin() -> bool:
+    """Tell whether a browser says that a page of ours sent this request; what is foreign was refused before."""
+    return request.headers.get("Sec-Fetch-Site") == "same-origin" or "Origin" in request.headers
+
+
 def safe_return_url(wanted: str | None) -> str:
     """Return where to go after signing in: a path of ours, or `/`.
 

@@ -83,7 +83,8 @@ def end_sessions(user_id: str) -> Response:
 def delete(user_id: str) -> str:
     """Ask for the user name before a user is deleted."""
     with database().reading() as db:
-        return _delete_page(users.get(db, user_id), TypedForm(formdata=None))
+        user = users.get(db, user_id)
+    return _delete_page(user, TypedForm(formdata=None))
 
 
 @bp.post("/delete")

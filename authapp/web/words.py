@@ -1,5 +1,8 @@
 """What the entries of the audit table are called on pages."""
 
+from datetime import datetime
+
+from authapp.audit import LastSignIn
 from authapp.models import AuditEntry
 
 # `event outcome`, or the event alone for every outcome.
@@ -42,3 +45,19 @@ def happening(entry: AuditEntry) -> str:
     if entry.event == "setting.changed":
         return f"Setting changed: {detail.get('key')}"
     return EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment as a page shows it before the browser has made it local."""
+    return value.strftime("%-d %b %Y, %H:%M UTC") if value else ""
+
+
+def last_sign_in(last: LastSignIn) -> str:
+    """Say when and where somebody signed in last, and what failed since; empty when there is nothing to say."""
+    told = ""
+    if last.at:
+        told = f"Your last sign-in was on {moment(last.at)}{f', from {last.address}' if last.address else ''}. "
+    if last.failures:
+        tries = "A try" if last.failures == 1 else f"{last.failures} tries"
+        told += f"{tries} to sign in as you failed {'since then' if last.at else 'before this'}."
+    return told.strip()

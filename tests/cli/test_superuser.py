@@ -1,5 +1,7 @@
 """`authapp superuser`: typed by a person, called by a script, and beside what the config file says."""
 
+import json
+
 import pytest
 from click.testing import Result
 
@@ -58,6 +60,17 @@ def test_a_taken_name_is_told_before_the_password(run: Run) -> None:
     result = run("superuser", typed=f"{BOB}\n")
     assert is_one_sentence(result)
     assert "already has this user name" in result.stderr
+
+
+@pytest.mark.parametrize("name", [ADA, "erin"])
+def test_a_superuser_for_scripts(run: Run, world: World, name: str) -> None:
+    """With --json the new superuser is printed as `user show` prints it, whether that makes the owner or not."""
+    if name != ADA:
+        world.set_up()
+    result = run("superuser", "--username", name, "--password-stdin", "--json", typed=OTHER_PASSWORD + "\n")
+    told = json.loads(result.stdout)
+    assert (told["username"], told["is_superuser"], told["is_owner"]) == (name, True, name == ADA)
+    assert json.loads(run("setup", "status", "--json").stdout) == {"complete": True}
 
 
 def test_a_script_names_the_superuser(run: Run, cast: World) -> None:

@@ -177,6 +177,25 @@ def test_only_the_first_line_has_headings(heading: str) -> None:
     assert len(names) == 2
 
 
+@pytest.mark.parametrize("name", ["user", "login", "mail", "name", "full name", "role"])
+def test_a_user_may_be_called_like_a_heading(name: str) -> None:
+    """One word that could be a heading makes no headings: that user would be lost."""
+    assert users(f"{name}\nerin") == [(name, "", USER), ("erin", "", USER)]
+    assert users(f"{name},Erin Weaver\nfrank") == [(name, "Erin Weaver", USER), ("frank", "", USER)]
+
+
+@pytest.mark.parametrize("heading", ["user name", "Username", "e-mail", "Email"])
+def test_a_heading_nobody_is_called(heading: str) -> None:
+    """A list of one column may have a heading that is no user's name."""
+    assert users(f"{heading}\nerin") == [("erin", "", USER)]
+
+
+def test_a_mark_inside_a_name_is_not_cut() -> None:
+    """A byte order mark before a line is no part of it; inside a name it is refused like everything invisible."""
+    (before, inside) = userlist.read("\ufefferin\nfr\ufeffank")
+    assert (before.user.username, inside.user.username) == ("erin", "fr\ufeffank")
+
+
 def test_a_user_may_be_called_like_a_heading_further_down() -> None:
     """Without headings too, only the first line can be one."""
     assert [name for name, _, _ in users("erin\nlogin\nrole")] == ["erin", "login", "role"]

@@ -25,7 +25,7 @@ from tests.web.pages import (
 )
 from tests.web.test_admin import EVIL_NAMES, UNKNOWN_ID
 from tests.web.test_errors import is_problem
-from tests.world import ADA, BOB, CHARLIE, DORA, Browser, World, elements, signed_in
+from tests.world import ADA, BOB, CHARLIE, DORA, Browser, World, csrf_token, elements, signed_in
 
 SESSIONS, SETTINGS = "/admin/sessions", "/admin/settings"
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -203,6 +203,25 @@ def test_names_of_every_language(cast: World, name: str) -> None:
     """An organization may be called what people type, emoji among it."""
     save(signed_in(cast), name)
     assert cast.setting("organization.name") == name
+
+
+@pytest.mark.parametrize("path", ["/api/v1/organization", "/api/v1/workspaces"])
+def test_api_asks_a_cookie_for_proof(cast: World, path: str) -> None:
+    """With a session cookie a change needs the CSRF header or proof that a page of ours sends it, and says so."""
+    ada = signed_in(cast)
+    token = csrf_token(ada.get("/account").text)
+    proofs = [{"X-CSRFToken": token}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}]
+    reasons = [ada.client.post(path, json={}, headers=proof).get_json()["detail"] for proof in proofs]
+    assert ["exactly one" in reason for reason in reasons] == [True, True, True]
+    refused = ada.client.post(path, json={})
+    assert (refused.status_code, "X-CSRFToken" in refused.get_json()["detail"]) == (403, True)
+    assert ada.client.post(path, json={}, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/api/v1/organization", "/api/v1/workspaces"])
+def test_api_asks_strangers_to_sign_in(cast: World, path: str) -> None:
+    """Whoever is not signed in gets 401, whatever they send."""
+    assert cast.browser().client.post(path, json={"name": "x"}).status_code == 401
 
 
 def test_refused_settings_keep_what_was_typed(cast: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from werkzeug.test import TestResponse
 
+from authapp.web.invite import LARGEST_LIST
 from tests.cli.commands import INITIAL_PASSWORD
 from tests.web.pages import LIST, at, cells, field_of, is_tame, password_on
 from tests.web.test_admin import EVIL_NAMES, create
@@ -177,10 +178,17 @@ def test_what_is_wrong_with_a_line(cast: World, line: str, said: str) -> None:
 
 def test_columns_that_are_not_used_are_told(cast: World) -> None:
     """Headings nobody knows are named: what stands below them would be lost without a word."""
-    page = paste(signed_in(cast), "Login;Rolle;Abteilung\neve;admin;Looms").text
+    page = paste(signed_in(cast), "Login;Role;Rang;Abteilung\neve;admin;1;Looms").text
     assert "Not used: the columns" in page
-    assert "Rolle, Abteilung" in page
+    assert "Rang, Abteilung" in page
     assert "Not used" not in paste(signed_in(cast), "Login;Role\neve;admin").text
+
+
+def test_headings_are_told(cast: World) -> None:
+    """The preview says when the first line was read as headings, so that no user is lost without a word."""
+    ada = signed_in(cast)
+    assert "Line 1 was read as headings." in paste(ada, "user name, full name\neve, Eve").text
+    assert "read as headings" not in paste(ada, "user\neve").text
 
 
 def test_every_bad_line_is_told_at_once(cast: World) -> None:
@@ -189,6 +197,13 @@ def test_every_bad_line_is_told_at_once(cast: World) -> None:
     refused = re.findall(r'<tr class="refused">', page)
     assert "3 of 4 lines cannot be used." in page
     assert len(refused) == 3
+
+
+def test_five_hundred_of_the_longest_names(cast: World) -> None:
+    """A list of 500 users is not too large, in whatever letters they write their names."""
+    lines = [f"{number}{'Ж' * 250}, {'山' * 200}" for number in range(500)]
+    answer = paste(signed_in(cast), "\n".join(lines))
+    assert (answer.status_code, "Create these 500 users?" in answer.text) == (200, True)
 
 
 @pytest.mark.parametrize("name", [None, BOB])
@@ -296,7 +311,7 @@ def test_one_more_is_refused(cast: World) -> None:
 def test_list_that_is_far_too_long(cast: World) -> None:
     """More than 500 long names could take gets 413."""
     token = csrf_token((ada := signed_in(cast)).get(MANY).text)
-    answer = ada.client.post(MANY, data={"csrf_token": token, "users": "x" * (1024 * 1024)})
+    answer = ada.client.post(MANY, data={"csrf_token": token, "users": "x" * LARGEST_LIST})
     assert answer.status_code == 413
     assert "too large" in answer.text
 

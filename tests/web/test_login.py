@@ -131,6 +131,17 @@ def test_whoever_was_signed_out_is_told(cast: World) -> None:
     assert words not in cast.browser().get("/login").text
 
 
+def test_last_sign_in_is_told_wherever_one_goes(cast: World) -> None:
+    """Who is led elsewhere than home reads there when they signed in last, and what failed since; once."""
+    signed_in(cast, BOB)
+    cast.browser().sign_in(BOB, "Wrong password!")
+    bob = cast.browser()
+    page = bob.post("/login?next=/account", {"username": BOB, "password": PASSWORD}, follow_redirects=True).text
+    assert "Your last sign-in was on" in page
+    assert "A try to sign in as you failed since then." in page
+    assert "Your last sign-in" not in bob.get("/account").text
+
+
 def test_a_file_is_no_user_name(cast: World) -> None:
     """A file sent in place of the user name counts as nothing typed."""
     answer = cast.browser().post("/login", {"username": (BytesIO(b"bob"), "bob"), "password": PASSWORD})
