@@ -14,7 +14,7 @@ from authapp.web.errors import status_of
 from authapp.web.forms import OrganizationForm, text
 from authapp.web.identity import who
 from authapp.web.security import access, safe_return_url
-from authapp.web.state import database, effective, the_app, visitor
+from authapp.web.state import database, effective, look_now, visitor
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 PAGE = 50
@@ -70,7 +70,8 @@ def _cursor(value: str | None) -> Cursor | None:
 @bp.get("/settings")
 @access("superuser")
 def settings() -> str:
-    """Show what can be set here."""
+    """Show what can be set here, as it is this moment: another process may just have saved it."""
+    look_now()
     config = effective().config
     return _settings(
         OrganizationForm(formdata=None, organization=config.organization.name, workspace=config.workspace.name)
@@ -92,7 +93,7 @@ def settings_submit() -> Response | tuple[str, int]:
     except (BadValue, Pinned) as error:
         form.refuse(form.workspace if str(error).startswith(WORKSPACE_NAME) else form.organization, str(error))
         return _settings(form), status_of(error)
-    the_app().live.look()  # this page shows it at once; other processes look by themselves
+    look_now()
     flash("Saved.")
     return redirect(url_for("admin.settings"), 303)
 

@@ -112,6 +112,12 @@ def snapshot() -> Snapshot:
     return cast(Snapshot, request.environ.get(SNAPSHOT) or the_app().live.snapshot)
 
 
+def look_now() -> None:
+    """Bring this request up to date with what was changed a moment ago, by whichever process."""
+    the_app().live.look()
+    request.environ[SNAPSHOT] = the_app().live.snapshot
+
+
 def effective() -> Effective:
     """Return the effective config that holds for this request."""
     return snapshot().effective

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from werkzeug.test import TestResponse
 
-from authapp import sessions
+from authapp import sessions, stored_options
 from authapp.audit import Actor
 from authapp.models import DEFAULT_ID
 from tests.web.pages import (
@@ -25,7 +25,7 @@ from tests.web.pages import (
 )
 from tests.web.test_admin import EVIL_NAMES, UNKNOWN_ID
 from tests.web.test_errors import is_problem
-from tests.world import ADA, BOB, CHARLIE, DORA, Browser, World, csrf_token, elements, signed_in
+from tests.world import ADA, BOB, CHARLIE, DORA, SHELL, Browser, World, csrf_token, elements, signed_in
 
 SESSIONS, SETTINGS = "/admin/sessions", "/admin/settings"
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -177,6 +177,16 @@ def test_names_survive_a_restart(cast: World) -> None:
     page = signed_in(cast).get(SETTINGS).text
     assert field_of(page, "organization")["value"] == "Analytical Engines"
     assert field_of(page, "workspace")["value"] == "Mills"
+
+
+def test_what_another_process_saved_is_shown_at_once(cast: World) -> None:
+    """The page of the settings shows what is in force this moment, whichever process saved it."""
+    ada = signed_in(cast)
+    ada.get("/")  # this process has just looked
+    stored_options.store(cast.connect(), cast.snapshot.effective, {"organization.name": "Acme"}, SHELL)
+    page = ada.get(SETTINGS).text
+    assert field_of(page, "organization")["value"] == "Acme"
+    assert "Settings · Acme" in page
 
 
 def test_only_what_changed_is_written_down(cast: World) -> None:
