@@ -28,7 +28,7 @@ from authapp.web.identity import whoever
 from authapp.web.requests import log_request, start_clock
 from authapp.web.security import access, add_headers
 from authapp.web.state import App, SessionCookie, effective, snapshot
-from authapp.web.words import happening, moment
+from authapp.web.words import failures, happening, moment
 
 
 def create_app(locations: Locations | None = None, start: Start | None = None, *, quiet: bool = False) -> App:
@@ -66,7 +66,7 @@ def set_up_flask(app: App) -> None:
     )
     app.session_interface = SessionCookie()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(moment=moment, device=device, happening=happening)
+    app.jinja_env.filters.update(moment=moment, device=device, happening=happening, failures=failures)
     access("public")(app.view_functions["static"])
     app.before_request(start_clock)
     app.after_request(add_headers)

@@ -29,7 +29,8 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
     name = username or click.prompt("Username")
     _require_good_name(installed, name)
     password = ask_password(from_stdin=password_stdin)
-    if owner := wizard.found_by_command(installed.database, live.snapshot, name, password, shell()):
+    owner = wizard.found_by_command(installed.database, live.snapshot, name, password, shell())
+    if owner:
         wizard.remove_token_file(locations.data)
         click.echo(f"{owner.username} is the owner of the installation in {locations.data}.", err=True)
         for key in (USERNAME, live.current.pinned_password):
@@ -40,9 +41,8 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
     else:
         wanted = NewUser(name, password=password, role=Role.ADMIN, active=True)
         (made,) = invitations.invite(installed.database, live.current, [wanted], shell())
-        owner = made.user
     if as_json:
-        print_user(installed, owner)
+        print_user(installed, owner or made.user)
     else:
         click.echo("Superuser created successfully.")
 

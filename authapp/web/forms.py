@@ -8,6 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField, TextAreaField
 from wtforms.validators import InputRequired
 
+PROOF = "proof"  # the field of the question for the password
 SECRETS = {"password", "current_password", "new_password"}
 MOST_FIELDS = 2000  # more than any of our forms has
 
@@ -21,7 +22,7 @@ def sent_along(*without: str) -> list[tuple[str, str]]:
     """Return what a form sent, to be carried through a question, except for secrets and for some other fields."""
     if sum(map(len, request.form.listvalues())) > MOST_FIELDS:
         raise RequestEntityTooLarge
-    left = {"csrf_token", "proof", *SECRETS, *without}
+    left = {"csrf_token", PROOF, *SECRETS, *without}
     return [(name, value) for name, value in request.form.items(multi=True) if name not in left]
 
 

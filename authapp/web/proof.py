@@ -8,12 +8,11 @@ from authapp import logins, sessions
 from authapp.errors import LoginFailed, WrongPassword
 from authapp.logins import Identity
 from authapp.web.errors import retry_after, status_of
-from authapp.web.forms import SECRETS, Form, ProofForm, sent_along, text
+from authapp.web.forms import PROOF, SECRETS, Form, ProofForm, sent_along, text
 from authapp.web.identity import renew_browser
 from authapp.web.security import SAFE_METHODS, safe_return_url
 from authapp.web.state import database, effective, visitor
 
-PROOF = "proof"
 RETYPE = "retype"
 
 

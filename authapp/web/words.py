@@ -57,7 +57,12 @@ def last_sign_in(last: LastSignIn) -> str:
     told = ""
     if last.at:
         told = f"Your last sign-in was on {moment(last.at)}{f', from {last.address}' if last.address else ''}. "
-    if last.failures:
-        tries = "A try" if last.failures == 1 else f"{last.failures} tries"
-        told += f"{tries} to sign in as you failed {'since then' if last.at else 'before this'}."
-    return told.strip()
+    return f"{told}{failures(last)}".strip()
+
+
+def failures(last: LastSignIn) -> str:
+    """Say how many tries failed since the last sign-in; empty when none did."""
+    if not last.failures:
+        return ""
+    tries = "A try" if last.failures == 1 else f"{last.failures} tries"
+    return f"{tries} to sign in as you failed {'since then' if last.at else 'before this'}."
