@@ -30,7 +30,7 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     server = installed.live.current.config.server
     _require_free_port(server.host, server.port)
     _greet(installed)
-    threading.Thread(target=_watch, args=(installed.live,), daemon=True, name="config watch").start()
+    _watch(installed.live)
     _serve(server.host, server.port, server.workers, Loader(installed.live))
 
 
@@ -51,7 +51,9 @@ def load_worker(locations: Locations, start: Start, *_: object) -> App:
     # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
-    return create_app(locations, start, quiet=True)
+    app = create_app(locations, start, quiet=True)
+    _watch(app.live)
+    return app
 
 
 def _stop_without(parent: int) -> None:
@@ -88,7 +90,15 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
 
 
 def _watch(live: LiveConfig) -> None:
-    """Look at the config file also while nobody asks for a page: an edit counts, and is reported, at once."""
+    """Look at the config file also while nobody asks for a page.
+
+    An edit counts, and is reported, at once; and no worker has an older config than the others to keep when the
+    next edit turns out to be a bad one.
+    """
+    threading.Thread(target=_look_again, args=(live,), daemon=True, name="config watch").start()
+
+
+def _look_again(live: LiveConfig) -> None:
     pause = threading.Event()
     while True:
         pause.wait(LOOK_INTERVAL)
