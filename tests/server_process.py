@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from authapp.config.live import LOOK_INTERVAL
 from tests.world import ADA, PASSWORD, csrf_token
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -140,8 +141,8 @@ class Server:
         return self
 
     def is_up(self) -> bool:
-        """Tell whether all workers serve: one that has made its app runs with several threads."""
-        serving = [pid for pid in self.worker_pids() if threads(pid) > 1]
+        """Tell whether all workers serve: one that has made its app runs the server's own threads."""
+        serving = [pid for pid in self.worker_pids() if serves(pid)]
         return len(serving) == self.workers and self.answers()
 
     def refuse(self, *arguments: str, before: Sequence[str] = ()) -> tuple[int, list[str]]:
@@ -292,6 +293,12 @@ def every_worker(what: Callable[[], bool], why: str, times: int = 12) -> None:
     wait_for(lambda: all(what() for _ in range(times)), why)
 
 
+def every_worker_looks(what: Callable[[], bool], why: str) -> None:
+    """Wait as above, then long enough for the workers that no request happened to reach to look by themselves."""
+    every_worker(what, why)
+    time.sleep(4 * LOOK_INTERVAL)
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment without anything of authapp's."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AUTHAPP_")}
@@ -318,6 +325,9 @@ def command_line(pid: int) -> bytes:
         return b""
 
 
-def threads(pid: int) -> int:
-    """Count the threads of a process."""
-    return len(list(Path(f"/proc/{pid}/task").glob("*")))
+def serves(pid: int) -> bool:
+    """Tell whether a process has threads that accept connections."""
+    names = Path(f"/proc/{pid}/task").glob("*/comm")
+    with suppress(OSError):  # a thread ended meanwhile
+        return any(name.read_text(encoding="utf-8").startswith("tokio") for name in names)
+    return False

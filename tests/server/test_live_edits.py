@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from authapp.config.live import LOOK_INTERVAL, SETTLE_TIME
-from tests.server_process import Server, credentials, every_worker, installation, wait_for
+from authapp.config.live import SETTLE_TIME
+from tests.server_process import Server, credentials, every_worker, every_worker_looks, installation, wait_for
 from tests.world import ADA, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
 
 pytestmark = pytest.mark.xdist_group("server-live-edits")
@@ -87,12 +87,6 @@ def server(workers: Server) -> Server:
     replace(workers.config_file, named("Edition-0"))
     every_worker(lambda: is_fine(workers), "every worker shows the first name")
     return workers
-
-
-def unasked(server: Server, name: str) -> None:
-    """Wait until each worker has read a file, also one that no request happens to reach."""
-    wait_for(lambda: shows(server, name), "a worker shows the name")
-    time.sleep(4 * LOOK_INTERVAL)
 
 
 def is_fine(server: Server) -> bool:
@@ -176,7 +170,7 @@ def bad(server: Server) -> BadEdit:
     """The server after somebody saved a password that breaks the policy, when every worker has noticed."""
     # Each time in another line, so that it is another problem, whatever the parent has seen of the test before.
     lines = next(SAVES)
-    unasked(server, "Edition-0")
+    every_worker_looks(lambda: is_fine(server), "every worker has read the good file")
     bad = BadEdit(server, server.output, LINE + lines)
     server.write_config("# saved again\n" * lines + BAD_PASSWORD)
     told = f"config.yml, line {bad.line}"
@@ -260,7 +254,7 @@ def test_every_way_to_save_is_noticed(server: Server, edit: Callable[[Path, str]
 )
 def test_a_file_that_disappears_changes_nothing(server: Server, disappear: Callable[[Path], object]) -> None:
     """When the file is deleted or emptied, the last good config stays in force and the log says so once."""
-    unasked(server, "Edition-0")
+    every_worker_looks(lambda: is_fine(server), "every worker has read the good file")
     output = server.output
     disappear(server.config_file)
     wait_for(lambda: "config.yml" in server.output.removeprefix(output), "the log says so")
@@ -273,7 +267,7 @@ def test_no_worker_falls_behind(server: Server) -> None:
     """A worker that answered nobody between two edits keeps the same last good config as the others."""
     for name in ("Edition-1", "Edition-2"):
         replace(server.config_file, named(name))
-        unasked(server, name)
+        every_worker_looks(partial(shows, server, name), "every worker has read it")
     server.config_file.unlink()
     every_worker(lambda: shows(server, "Edition-2"), "every worker shows the last name", times=60)
 

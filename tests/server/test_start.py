@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import Server, credentials, every_worker, installation, wait_for
+from tests.server_process import Server, credentials, every_worker, every_worker_looks, installation, wait_for
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
 
 pytestmark = pytest.mark.xdist_group("server-start")
@@ -224,7 +224,7 @@ def test_a_worker_that_dies_is_replaced(shared: Server) -> None:
 def test_a_new_worker_knows_the_config_in_force(running: Server) -> None:
     """A worker that starts while the config file is missing does not serve with defaults."""
     running.write_config("organization:\n  name: Lighthouse\n")
-    every_worker(lambda: "Lighthouse</title>" in running.client().get("/login").text, "the name is shown")
+    every_worker_looks(lambda: "Lighthouse</title>" in running.client().get("/login").text, "the name is shown")
     wait_for(lambda: "was edited and is in force" in running.output, "the parent has read it too")
     before = running.worker_pids()
     running.config_file.unlink()
