@@ -251,6 +251,13 @@ class Server:
         self.config_file.write_text(text, encoding="utf-8")
         self.config_file.chmod(0o600)
 
+    def recover(self, username: str, password: str) -> None:
+        """Give the owner new credentials through the config file, and wait until every worker knows them."""
+        adopted = self.count("credentials.adopted")
+        self.write_config(credentials(username, password))
+        wait_for(lambda: self.count("credentials.adopted") > adopted, "the edit is adopted")
+        time.sleep(4 * LOOK_INTERVAL)
+
     # -- what the database says ---------------------------------------------------------------------------
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:

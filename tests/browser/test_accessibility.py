@@ -52,8 +52,7 @@ def recovering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with installation(tmp_path_factory.mktemp("recovering")) as server:
         server.start().set_up()
         server.run("superuser", "--username", DORA, "--password-stdin", typed=PASSWORD + "\n")
-        server.write_config(credentials(ADA, OTHER_PASSWORD))
-        wait_for(lambda: server.count("credentials.adopted"), "the edit is adopted")
+        server.recover(ADA, OTHER_PASSWORD)
         server.write_config(credentials(ADA, WEAK_PASSWORD))
         wait_for(lambda: "config.yml, line" in server.client().get("/login").text, "the edit is refused")
         yield server

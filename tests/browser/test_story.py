@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.person import Person, visit
-from tests.server_process import Server, credentials, wait_for
+from tests.server_process import Server, wait_for
 from tests.world import ADA, BOB, CHARLIE, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-story")]
@@ -246,8 +246,7 @@ def test_changing_ones_password(shared: Server, visitor: Visitor) -> None:
 def recovered(fresh: Server, visitor: Visitor) -> Person:
     """Ada, signed in with the first password, when the config file has got a new one and the server noticed."""
     ada = visitor(fresh).set_up()
-    fresh.write_config(credentials(ADA, OTHER_PASSWORD))
-    wait_for(lambda: fresh.count("credentials.adopted"), "the edit is adopted")
+    fresh.recover(ADA, OTHER_PASSWORD)
     return ada
 
 
@@ -294,8 +293,7 @@ def test_a_pinned_password_is_changed_in_the_file(recovered: Person) -> None:
 def test_recovery_shows_who_else_gets_in(fresh: Server, visitor: Visitor) -> None:
     """The first page after a recovery lists the other superusers, each with a switch, until the owner goes on."""
     ada = visitor(fresh).set_up().create("mallory").flip("Active: mallory").flip("Superuser: mallory")
-    fresh.write_config(credentials(ADA, OTHER_PASSWORD))
-    wait_for(lambda: fresh.count("credentials.adopted"), "the edit is adopted")
+    fresh.recover(ADA, OTHER_PASSWORD)
     assert ada.sign_in(ADA, OTHER_PASSWORD).heading == "You are back in"
     ada.flip("Active: mallory")
     assert ada.open("/").heading == f"Hello, {ADA}"
