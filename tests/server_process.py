@@ -22,7 +22,7 @@ from authapp.config.live import LOOK_INTERVAL
 from tests.world import ADA, PASSWORD, csrf_token
 
 APP = Path(__file__).parents[1] / "app.py"
-PATIENCE = 60.0  # seconds; what is waited for takes one or two, and longer where others use the machine
+PATIENCE = 20.0  # seconds; what is waited for takes one or two
 PAUSE = 0.05
 Thing = TypeVar("Thing")
 

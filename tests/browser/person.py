@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 
-from tests.server_process import PATIENCE, Server
+from tests.server_process import Server
 from tests.world import ADA, PASSWORD
 
-expect.set_options(timeout=PATIENCE * 1000)
 POLICY_WORDS = ("Content Security Policy", "Trusted Type", "TrustedHTML", "TrustedScript")
 
 
@@ -116,5 +115,5 @@ class Person:
 def visit(browser: Browser, server: Server, **options: object) -> Person:
     """Let somebody new open a browser; `options` are those of Playwright's `new_context`."""
     context = browser.new_context(**options)  # type: ignore[arg-type]  # each is checked where it is written
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(20_000)
     return Person(server, context, context.new_page()).listen()
