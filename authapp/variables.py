@@ -1,0 +1,108 @@
+"""Environment variables: the process's own, and those of an env file, each with where it stands."""
+
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+from authapp import paths
+from authapp.errors import ConfigError, Place, Problem
+
+LARGEST = 256 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable: its text, where it stands, and what is wrong with how it is written (or nothing).
+
+    `cut`: a comment stands behind it, which may have been meant to be part of a secret.
+    """
+
+    text: str = field(repr=False)
+    place: Place
+    trouble: str = ""
+    cut: bool = False
+
+
+# name -> what it says; an empty variable is not set, and not in here
+Variables = Mapping[str, Variable]
+
+
+def from_process() -> dict[str, Variable]:
+    """Return the variables of this process."""
+    return {
+        name: Variable(text, Place(f"environment variable {name}")) for name, text in os.environ.items() if text
+    }
+
+
+def gather(env_file: str | None = None) -> dict[str, Variable]:
+    """Return the variables of an env file, if one is named, under those of the process, which beat it.
+
+    Raises ConfigError when the file cannot be read or is unsafe.
+    """
+    return {**(read_env_file(Path(env_file)) if env_file else {}), **from_process()}
+
+
+def read_env_file(path: Path) -> dict[str, Variable]:
+    """Read an env file; raises ConfigError with all that is wrong with it as a whole."""
+    place = Place(path.name or str(path))
+    try:
+        content = paths.read_small_file(path, LARGEST)
+    except (OSError, ValueError) as error:
+        reason = f"this env file cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
+        raise ConfigError([Problem("", reason, Place(str(path)))]) from None
+    found, problems = parse(content, place.file)
+    if problems := [*paths.check_ownership(path, implicit=False), *problems]:
+        raise ConfigError(problems)
+    return found
+
+
+def parse(content: bytes, file: str) -> tuple[dict[str, Variable], list[Problem]]:
+    """Read an env file's content, without interpolation; no problem repeats what stands in it.
+
+    A line may begin with `export`, a value may be quoted; what is wrong with a single value is noted beside it,
+    because most of a file may be meant for other programs.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return {}, [Problem("", "is not UTF-8 text", Place(file))]
+    found: dict[str, Variable] = {}
+    problems = []
+    for binding in parse_stream(io.StringIO(text, newline="")):
+        place = Place(file, _first_line(binding))
+        if binding.error:
+            problems.append(Problem("", "this line is no NAME=value, or a quote in it is never closed", place))
+        elif binding.key is not None and (variable := _variable(binding, place, found)):
+            found[binding.key] = variable
+    return found, problems
+
+
+def _first_line(binding: Binding) -> int:
+    """Return the line a binding begins in; the parser counts from the blank lines before it."""
+    before = re.match(r"\s*", binding.original.string)
+    return binding.original.line + (len(re.findall(r"\r\n|\n|\r", before[0])) if before else 0)
+
+
+def _variable(binding: Binding, place: Place, found: Variables) -> Variable | None:
+    trouble = next(_troubles(binding, found), "")
+    behind = binding.original.string.partition("=")[2].strip()
+    cut = behind[:1] not in ("'", '"') and behind != binding.value
+    return Variable(binding.value or "", place, trouble, cut) if binding.value or trouble else None
+
+
+def _troubles(binding: Binding, found: Variables) -> Iterator[str]:
+    """Yield what is wrong with how a value is written."""
+    value = binding.value
+    if value is None:
+        yield "has no value; write NAME=value, or take the line out"
+        return
+    before = found.get(binding.key or "")
+    if before is not None and before.text != value:
+        yield f"is given twice, first in line {before.place.line}"
+    if "\n" in value or "\r" in value:
+        yield "has a value of several lines; is a quote in the wrong place?"
