@@ -187,7 +187,11 @@ class NoSuchOption(Refused):
 
 
 class BadValue(Refused):
-    """A value does not fit its option."""
+    """A value does not fit the option `key`."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class SignUpClosed(Refused):

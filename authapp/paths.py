@@ -2,10 +2,12 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from authapp import variables
 from authapp.errors import ConfigError, Place, Problem
+from authapp.variables import Variables
 
 PACKAGE = Path(__file__).resolve().parent
 # A wheel carries these folders inside the package, a checkout beside it.
@@ -14,15 +16,20 @@ TEMPLATES, STATIC, MIGRATIONS = SHIPPED / "templates", SHIPPED / "static", SHIPP
 
 SYSTEM_CONFIG = Path("/etc/authapp/config.yml")
 SYSTEM_DATA = Path("/var/lib/authapp")
+LARGEST_ENV_FILE = 256 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """The config file to read or watch for, whether somebody named it, and the data folder."""
+    """The config file to read or watch for, whether somebody named it, and the data folder.
+
+    `variables`: the environment, which is read once.
+    """
 
     config_file: Path
     named: bool
     data: Path
+    variables: Variables = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def base(self) -> Path:
@@ -30,21 +37,41 @@ class Locations:
         return self.config_file.parent
 
 
-def locate(named: str | None = None) -> Locations:
+def locate(named: str | None = None, env_file: str | None = None) -> Locations:
     """Find the config file: the one named, else `AUTHAPP_CONFIG`, else `./config.yml`, else the one in /etc.
 
-    Raises ConfigError when a named file is not there.
+    Raises ConfigError when a named file is not there, or the env file cannot be used.
     """
-    wanted = named or os.environ.get("AUTHAPP_CONFIG")
-    if wanted:
+    found = read_environment(env_file)
+    if wanted := named or (found["AUTHAPP_CONFIG"].text if "AUTHAPP_CONFIG" in found else None):
         file = Path(wanted).absolute()
         if reason := _unreachable(file):
             raise ConfigError([Problem("", f"this config file cannot be used ({reason})", Place(str(file)))])
-        return Locations(file, named=True, data=_data_beside(file))
+        return Locations(file, named=True, data=_data_beside(file), variables=found)
     here = Path("config.yml").absolute()
     if _unreachable(here) and not _unreachable(SYSTEM_CONFIG):
-        return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA)
-    return Locations(here, named=False, data=_data_beside(here))
+        return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA, variables=found)
+    return Locations(here, named=False, data=_data_beside(here), variables=found)
+
+
+def read_environment(env_file: str | None = None) -> Variables:
+    """Return the variables of an env file, if one is named, under those of this process, which beat it.
+
+    Raises ConfigError when the file cannot be read, or is unsafe.
+    """
+    return {**(_read_env_file(Path(env_file)) if env_file else {}), **variables.from_process()}
+
+
+def _read_env_file(path: Path) -> Variables:
+    try:
+        content = read_small_file(path, LARGEST_ENV_FILE)
+    except (OSError, ValueError) as error:
+        reason = f"this env file cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
+        raise ConfigError([Problem("", reason, Place(str(path)))]) from None
+    found, problems = variables.parse(content, path.name)
+    if problems := [*check_ownership(path, implicit=False), *problems]:
+        raise ConfigError(problems)
+    return found
 
 
 def _unreachable(file: Path) -> str | None:

@@ -5,14 +5,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
-from authapp import paths
-from authapp.errors import ConfigError, Place, Problem
-
-LARGEST = 256 * 1024  # bytes
+from authapp.errors import Place, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +33,6 @@ def from_process() -> dict[str, Variable]:
     return {
         name: Variable(text, Place(f"environment variable {name}")) for name, text in os.environ.items() if text
     }
-
-
-def gather(env_file: str | None = None) -> dict[str, Variable]:
-    """Return the variables of an env file, if one is named, under those of the process, which beat it.
-
-    Raises ConfigError when the file cannot be read or is unsafe.
-    """
-    return {**(read_env_file(Path(env_file)) if env_file else {}), **from_process()}
-
-
-def read_env_file(path: Path) -> dict[str, Variable]:
-    """Read an env file; raises ConfigError with all that is wrong with it as a whole."""
-    place = Place(path.name or str(path))
-    try:
-        content = paths.read_small_file(path, LARGEST)
-    except (OSError, ValueError) as error:
-        reason = f"this env file cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
-        raise ConfigError([Problem("", reason, Place(str(path)))]) from None
-    found, problems = parse(content, place.file)
-    if problems := [*paths.check_ownership(path, implicit=False), *problems]:
-        raise ConfigError(problems)
-    return found
 
 
 def parse(content: bytes, file: str) -> tuple[dict[str, Variable], list[Problem]]:

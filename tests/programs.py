@@ -1,7 +1,7 @@
 """The programs some tests need, Chromium and PostgreSQL, and the rule that CI leaves no test out.
 
 A pytest plugin as well: `pytest_plugins = ["tests.programs"]` makes every skip a failure
-when AUTHAPP_TESTS_NO_SKIP is set.
+when TESTS_NO_SKIP is set.
 """
 
 import functools
@@ -216,7 +216,7 @@ def must_not_skip() -> bool:
 
     Read once, when pytest starts: tests take authapp's variables out of the environment.
     """
-    return os.environ.get("AUTHAPP_TESTS_NO_SKIP", "") not in ("", "0")
+    return os.environ.get("TESTS_NO_SKIP", "") not in ("", "0")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -234,7 +234,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to choose among the tests where none may be left out."""
     if must_not_skip() and any(config.getoption(name) for name in ("markexpr", "keyword", "deselect")):
-        raise pytest.UsageError("AUTHAPP_TESTS_NO_SKIP is set: -m, -k and --deselect are not allowed")
+        raise pytest.UsageError("TESTS_NO_SKIP is set: -m, -k and --deselect are not allowed")
 
 
 def _refuse_skip(report: Report) -> Report:
@@ -242,5 +242,5 @@ def _refuse_skip(report: Report) -> Report:
     if must_not_skip() and report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{reason} (and AUTHAPP_TESTS_NO_SKIP is set)"
+        report.longrepr = f"{reason} (and TESTS_NO_SKIP is set)"
     return report

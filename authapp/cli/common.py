@@ -27,12 +27,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def config_option(command: Command) -> Command:
-    """Give a command `--config`, and hand it the locations found."""
+    """Give a command `--config` and `--env-file`, and hand it the locations found."""
 
     @click.option("--config", "config_file", metavar="PATH", help="The config file.")
+    @click.option("--env-file", metavar="PATH", help="A file of environment variables; the real ones beat it.")
     @wraps(command)
-    def with_locations(config_file: str | None, **rest: Any) -> Any:
-        return command(paths.locate(config_file), **rest)
+    def with_locations(config_file: str | None, env_file: str | None, **rest: Any) -> Any:
+        return command(paths.locate(config_file, env_file), **rest)
 
     return with_locations  # type: ignore[return-value]  # wraps keeps what mypy cannot see
 

@@ -1,13 +1,31 @@
 """`authapp config` and `authapp hash-password`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
 import click
 
-from authapp import passwords, paths, provision
-from authapp.cli.common import ask_password, config_option
+from authapp import passwords, paths, provision, settings, stored_options
+from authapp.cli.common import (
+    ask_password,
+    config_option,
+    existing,
+    json_option,
+    print_json,
+    print_table,
+    printable,
+    shell,
+)
+from authapp.config.checks import warnings
 from authapp.config.examine import Examined, examine
 from authapp.config.example import example
-from authapp.database import Database, DatabaseError, database_url, sqlite_file
+from authapp.config.overlay import Effective, Source
+from authapp.config.provenance import Explained, explain, explain_all
+from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
 from authapp.errors import ConfigError, Problem
+from authapp.installed import Installed
 from authapp.paths import Locations
 
 
@@ -21,13 +39,126 @@ def config_group() -> None:
 @config_option
 def config_check(locations: Locations, file: str | None) -> None:
     """Read a config file and print all its problems."""
-    wanted = paths.locate(file) if file else locations
+    wanted = replace(paths.locate(file), variables=locations.variables) if file else locations
     examined = examine(wanted)
     told = {problem.key for problem in examined.problems}
     more = [problem for problem in _check_credentials(wanted, examined) if problem.key not in told]
     if problems := [*examined.problems, *more]:
         raise ConfigError(problems)
+    for warning in (*examined.around.warnings, *warnings(examined.effective, wanted.config_file)):
+        click.echo(f"worth a look: {warning}", err=True)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
+
+
+@config_group.command("show")
+@config_option
+@json_option
+def config_show(locations: Locations, *, as_json: bool) -> None:
+    """Print the effective config: every option, its value, and the layer it comes from; secrets are masked."""
+    explained = explain_all(_effective(locations))
+    if as_json:
+        print_json({one.key: _facts(one) for one in explained})
+    else:
+        print_table(("OPTION", "VALUE", "FROM"), [(one.key, one.text, one.supplier) for one in explained])
+
+
+@config_group.command("explain")
+@click.argument("key")
+@config_option
+@json_option
+def config_explain(locations: Locations, key: str, *, as_json: bool) -> None:
+    """Print what each layer says of an option (or of all in a section), and which one counts."""
+    keys = stored_options.find_all(key)
+    effective = _effective(locations)
+    explained = [explain(effective, found) for found in keys]
+    if as_json:
+        print_json([_facts(one) for one in explained] if len(keys) > 1 else _facts(explained[0]))
+        return
+    for number, one in enumerate(explained):
+        click.echo("\n" * (number > 0) + f"{one.key}: {printable(one.text)}\n{one.option.help}")
+        _print_layers(one)
+
+
+def _print_layers(one: Explained) -> None:
+    said = {layer.source: layer for layer in one.said}
+    for source in reversed(Source):
+        layer = said.get(source)
+        mark = "*" if source is one.source else " "
+        text = printable(layer.text) if layer else "-"
+        where = f"  ({layer.place})" if layer and layer.place else ""
+        trouble = f"  {layer.trouble}" if layer and layer.trouble else ""
+        click.echo(f"{mark} {source:<15} {text}{where}{trouble}")
+    if one.note:
+        click.echo(f"  {one.note}.")
+
+
+def _facts(one: Explained) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "value": one.text,
+        "source": str(one.source),
+        "place": str(one.place) if one.place and one.source is not Source.SETTINGS else None,
+        "pinned": one.pinned,
+        "settable": one.option.settable,
+        "layers": [
+            {
+                "source": str(said.source),
+                "value": said.text,
+                "place": str(said.place) if said.place else None,
+                "trouble": said.trouble or None,
+            }
+            for said in one.said
+        ],
+    }
+
+
+@config_group.command("set")
+@click.argument("key")
+@click.argument("value")
+@config_option
+def config_set(locations: Locations, key: str, value: str) -> None:
+    """Set an option in the Settings table, as the admin page does; it counts within a second."""
+    (wanted, *more) = stored_options.find_all(key)
+    if more:
+        raise click.UsageError(f"{key} is a section; set one option in it: {', '.join([wanted, *more])}.")
+    installed = existing(locations)
+    stored_options.store(installed.database, installed.live, {wanted: value}, shell())
+    _say_now(installed, wanted)
+
+
+@config_group.command("unset")
+@click.argument("key")
+@config_option
+def config_unset(locations: Locations, key: str) -> None:
+    """Take an option out of the Settings table: its default counts again."""
+    installed = existing(locations)
+    (wanted, *more) = stored_options.find_all(key)
+    if more:
+        raise click.UsageError(f"{key} is a section; take out one option in it: {', '.join([wanted, *more])}.")
+    stored_options.unset(installed.database, installed.live, [wanted], shell())
+    _say_now(installed, wanted)
+
+
+def _say_now(installed: Installed, key: str) -> None:
+    installed.live.look()
+    one = explain(installed.live.current, key)
+    click.echo(f"{key} is {printable(one.text)} now ({one.supplier}).")
+
+
+def _effective(locations: Locations) -> Effective:
+    """Return the effective config without changing anything; raises ConfigError with all problems."""
+    examined = examine(locations)
+    if hard := [problem for problem in examined.problems if not problem.closes]:
+        raise ConfigError(hard)
+    url = database_url(examined.effective.config.database.url, locations)
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        click.echo(f"There is no installation here, so no Settings table either; looked for {file}.", err=True)
+        return examined.effective
+    with closing_database(url) as database:
+        require_schema(database)
+        with database.reading() as db:
+            return examine(locations, settings.load_all(db)).effective
 
 
 @config_group.command("example")
@@ -54,3 +185,13 @@ def _check_credentials(locations: Locations, examined: Examined) -> list[Problem
         except DatabaseError:
             pass  # the file can be judged without
     return provision.check(examined.effective, examined.given, None)
+
+
+@contextmanager
+def closing_database(url: str) -> Iterator[Database]:
+    """Open a database for a moment."""
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.dispose()

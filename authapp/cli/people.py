@@ -38,7 +38,7 @@ class UserName(click.ParamType[str]):
         if not is_storable(incomplete):
             return []
         try:
-            locations = paths.locate(ctx.params.get("config_file"))
+            locations = paths.locate(ctx.params.get("config_file"), ctx.params.get("env_file"))
             with existing_database(locations).reading() as db:
                 names = directory.usernames(db, incomplete)
         except (AuthappError, DatabaseError, click.ClickException):

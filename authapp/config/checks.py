@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from authapp.config.credentials import PASSWORD, PASSWORD_FILE
-from authapp.config.options import GOOD_SECRET_KEY, SECRET_KEY
+from authapp.config.options import GOOD_SECRET_KEY, MODE, SECRET_KEY, Config
 from authapp.config.overlay import Effective
 from authapp.errors import Place, Problem
 
@@ -24,17 +24,26 @@ def is_loopback(host: str) -> bool:
 
 def conflicts(effective: Effective) -> list[Problem]:
     """Return the options that relax a rule for local use beside others that open authapp to more."""
-    if effective.config.setup.require_token:
-        return []
-    key = "setup.require-token"
-    place = effective.place_of.get(key)
-    server = effective.config.server
-    found = []
+    config, found = effective.config, []
+    if not config.setup.require_token:
+        found += _not_local(effective, "setup.require-token", "false")
+    if is_none_only_local(config):
+        found += _not_local(effective, MODE, "none", "auth.allow-public-none: true lets everybody in")
+    return found
+
+
+def is_none_only_local(config: Config) -> bool:
+    """Tell whether nobody signs in, and only this machine may use the pages."""
+    return config.auth.mode == "none" and not config.auth.allow_public_none
+
+
+def _not_local(effective: Effective, key: str, value: str, hint: str = "") -> list[Problem]:
+    server, place, found = effective.config.server, effective.place_of.get(key), []
     if not is_loopback(server.host):
-        found.append(Problem(key, "false needs server.host to be a loopback address", place))
+        found.append(Problem(key, f"{value} needs server.host to be a loopback address", place, hint))
     for other, given in (("public-url", server.public_url), ("trusted-proxies", server.trusted_proxies)):
         if given:
-            found.append(Problem(key, f"false does not go together with server.{other}", place))
+            found.append(Problem(key, f"{value} does not go together with server.{other}", place, hint))
     return found
 
 

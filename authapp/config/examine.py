@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from authapp import paths
-from authapp.config import yamlfile
+from authapp.config import environment, yamlfile
 from authapp.config.checks import conflicts, missing_or_empty
 from authapp.config.credentials import given_credentials
+from authapp.config.environment import Environment
 from authapp.config.options import OPTIONS, build
 from authapp.config.overlay import Effective, GivenCredentials, Layer, Source, overlay, settings_layer
 from authapp.errors import Problem
@@ -20,9 +21,10 @@ Signature = tuple[int, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One reading of the config file: what it says, what follows from it, and which files it came from."""
+    """One reading of file and environment: what they say, what follows from it, and which files it came from."""
 
     document: yamlfile.Document
+    around: Environment
     effective: Effective
     given: GivenCredentials
     problems: tuple[Problem, ...]
@@ -74,24 +76,30 @@ def examine(
     file = locations.config_file
     before = stat_of(file)
     content, problems = yamlfile.read(file)
-    document = yamlfile.parse(content or b"", file.name)
+    document = yamlfile.parse(content or b"", file.name, locations.variables)
+    around = environment.read(locations.variables)
     problems += missing_or_empty(content, file.name) if had_one and not problems else []
-    problems += document.problems
+    problems += [*document.problems, *around.problems]
     problems += paths.check_ownership(file, implicit=not locations.named)
-    effective, found = lay(rows or {}, document)
+    effective, found = lay(rows or {}, around, document)
     problems += found
+    in_force = start.freeze(effective) if start else effective
     password_file = effective.config.server.basic_auth.password_file
     watched = (file, locations.base / password_file) if password_file else (file,)
     signature = tuple(stat_of(path) for path in watched)
     given, found = given_credentials(effective, locations.base)
-    problems += [*found, *conflicts(start.freeze(effective) if start else effective)]
+    if in_force.config.auth.mode == "none":
+        found = [problem for problem in found if not problem.closes]  # nobody signs in with them
+    problems += [*found, *conflicts(in_force)]
     stood_still = signature[0] == before and signature == tuple(stat_of(path) for path in watched)
-    return Examined(document, effective, given, tuple(problems), signature, watched, stood_still)
+    return Examined(document, around, effective, given, tuple(problems), signature, watched, stood_still)
 
 
-def lay(rows: Mapping[str, Any], document: yamlfile.Document) -> tuple[Effective, list[Problem]]:
-    """Lay the layers over each other; the environment's has its place between these two."""
-    return overlay([settings_layer(rows), Layer(Source.FILE, document.values)])
+def lay(
+    rows: Mapping[str, Any], around: Environment, document: yamlfile.Document
+) -> tuple[Effective, list[Problem]]:
+    """Lay the layers over each other: Settings table, environment, config file."""
+    return overlay([settings_layer(rows), around.layer, Layer(Source.FILE, document.values)])
 
 
 def stat_of(path: Path) -> Signature:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from authapp.config import yamlfile
+from authapp.config import environment, yamlfile
 from authapp.config.checks import warnings
 from authapp.config.examine import Examined, Signature, Start, examine, lay, stat_of
 from authapp.config.overlay import Effective, GivenCredentials, overlay
@@ -97,6 +97,10 @@ class LiveConfig:
         """The effective config in force."""
         return self._snapshot.effective
 
+    def glance(self) -> Effective:
+        """Return what file and environment say this very moment, good or bad, without taking it over."""
+        return examine(self.locations, start=self._start).effective
+
     @property
     def start(self) -> Start:
         """What a process that starts now has to know."""
@@ -131,6 +135,7 @@ class LiveConfig:
         problem = Problem("", f"cannot be checked ({kind})", Place(self.locations.config_file.name))
         nothing = Examined(
             yamlfile.Document(),
+            environment.read({}),
             overlay([])[0],
             GivenCredentials(),
             (problem,),
@@ -186,14 +191,14 @@ class LiveConfig:
     def _look_at_settings(self) -> None:
         """Take over what changed in the Settings table; a bad file goes on waiting to be mended."""
         if self._good is not None and (rows := self._load()) != self._rows:
-            effective, _ = lay(rows, self._good.document)
+            effective, _ = lay(rows, self._good.around, self._good.document)
             self._adopt(Reading(effective, self._good.given, changed=False, edited=False))
             self._overlay(self._good, rows, self._snapshot.problems)
 
     def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:
         """Swap in a good file laid over these settings."""
-        effective, _ = lay(rows, good.document)
-        found = tuple(warnings(effective, self.locations.config_file))
+        effective, _ = lay(rows, good.around, good.document)
+        found = (*good.around.warnings, *warnings(effective, self.locations.config_file))
         self._report("warning", found, self._snapshot.warnings)
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
         for key in set(needs_restart) - set(self._snapshot.needs_restart):

@@ -4,6 +4,7 @@ A key is the path of the fields in kebab-case: `Server.public_url` is `server.pu
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,14 +76,23 @@ class Server(Section):
 
 
 def _mode(value: object) -> object:
-    return "basic" if value == "mixed" else value  # LangSmith's word for it
+    word = value.lower() if isinstance(value, str) else value
+    if word == "oauth":
+        raise ValueError("cannot be oauth: here people sign in with user name and password; write basic, or none")
+    return "basic" if word == "mixed" else word  # LangSmith's word for it
 
 
 class Auth(Section):
     """`auth`: how people get in."""
 
-    mode: Annotated[Literal["basic"], BeforeValidator(_mode)] = _option(
-        "basic", "basic: everybody signs in with user name and password.", restart=True
+    mode: Annotated[Literal["basic", "none"], BeforeValidator(_mode)] = _option(
+        "basic",
+        "basic: everybody signs in with user name and password; none: nobody does, at a loopback address only.",
+        restart=True,
+    )
+    allow_public_none: bool = _option(
+        default=False,
+        help_text="Mode none for everybody who can reach the server: all of them are superusers.",
     )
     new_user_is_active: bool = _option(
         default=False, help_text="May newly created users sign in at once?", settable=True
@@ -195,6 +205,10 @@ class Option:
         """What converts values; made when the first one comes, because most options keep their default."""
         return TypeAdapter(self.annotation, config=ConfigDict(hide_input_in_errors=True))
 
+    def to_json(self, value: Any) -> Any:
+        """Return a typed value as a row of the Settings table holds it."""
+        return self.adapter.dump_python(value, mode="json")
+
     def convert(self, value: object) -> Any:
         """Return the typed value of a text (or of a JSON value); raises ValueError in plain words."""
         if (self.secret or self.key == USERNAME) and isinstance(value, str) and is_placeholder(value):
@@ -206,6 +220,11 @@ class Option:
             return self.adapter.validate_python(value)
         except ValidationError as error:
             raise ValueError(_plain(error)) from None
+
+
+def canonical(key: str) -> str:
+    """Fold a key so that `basicAuth`, `basic_auth` and `BASIC-AUTH` are one."""
+    return re.sub(r"[-_]", "", key).lower()
 
 
 def is_placeholder(text: str) -> bool:
@@ -268,6 +287,7 @@ USERNAME = f"{CREDENTIALS}.username"
 # One option for the overlay: a layer that gives any of the three hides the three of the layers below.
 PASSWORD_KEYS = (f"{CREDENTIALS}.password", f"{CREDENTIALS}.password-hash", f"{CREDENTIALS}.password-file")
 SECRET_KEY = "server.secret-key"  # noqa: S105 - the name of the option, not a key
+MODE = "auth.mode"
 
 
 def build(values: Mapping[str, Any]) -> Config:

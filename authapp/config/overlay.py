@@ -56,7 +56,8 @@ class GivenCredentials:
 class Effective:
     """The result of the overlay: the config, and who supplied each option that is no default.
 
-    `values` holds those options' typed values; `ignored` says which stored settings could not be used.
+    `values` holds those options' typed values; `ignored` says which stored settings could not be used; `layers` is
+    what was laid over each other, lowest first.
     """
 
     config: Config
@@ -64,6 +65,7 @@ class Effective:
     source_of: Mapping[str, Source] = field(default_factory=dict)
     place_of: Mapping[str, Place | None] = field(default_factory=dict)
     ignored: tuple[Problem, ...] = ()
+    layers: tuple[Layer, ...] = field(default=(), repr=False)
 
     def get(self, key: str) -> Any:
         """Return the typed value in force of an option."""
@@ -101,7 +103,8 @@ def overlay(layers: Iterable[Layer]) -> tuple[Effective, list[Problem]]:
     place_of: dict[str, Place | None] = {}
     problems: list[Problem] = []
     ignored: list[Problem] = []
-    for layer in layers:
+    laid = tuple(layers)
+    for layer in laid:
         found = problems if layer.source in PINNING else ignored
         if any(key in layer.values for key in PASSWORD_KEYS):
             for key in PASSWORD_KEYS:
@@ -114,7 +117,7 @@ def overlay(layers: Iterable[Layer]) -> tuple[Effective, list[Problem]]:
                 found.append(Problem(key, str(error), given.place))
             else:
                 source_of[key], place_of[key] = layer.source, given.place
-    return Effective(build(values), values, source_of, place_of, tuple(ignored)), problems
+    return Effective(build(values), values, source_of, place_of, tuple(ignored), laid), problems
 
 
 def _chosen(layer: Layer, problems: list[Problem]) -> list[tuple[str, Given]]:

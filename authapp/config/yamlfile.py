@@ -14,13 +14,17 @@ from typing import Any
 import yaml
 
 from authapp import paths
-from authapp.config.options import OPTIONS, PASSWORD_KEYS
+from authapp.config.options import OPTIONS, PASSWORD_KEYS, canonical
+from authapp.config.references import NotSet, resolve
 from authapp.errors import Place, Problem
+from authapp.variables import Variables
 
 LARGEST = 256 * 1024  # bytes
 DEEPEST = 20  # levels
 # A key this like a known one is a slip of the pen; any other may be part of a secret and is not repeated.
 LIKENESS = 0.75
+# The first key of other systems' files.
+FOREIGN = {"kestra": "a Kestra file", "config": "a file of Helm values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ def read(path: Path) -> tuple[bytes | None, list[Problem]]:
         return b"", [Problem("", reason, Place(path.name))]
 
 
-def parse(content: bytes, file: str) -> Document:
-    """Read a config file's content; never raises, and no problem repeats a value."""
+def parse(content: bytes, file: str, variables: Variables | None = None) -> Document:
+    """Read a config file's content; `${NAME}` is a variable. Never raises, and no problem repeats a value."""
     document = Document()
     try:
         text = content.decode("utf-8-sig")
@@ -64,7 +68,7 @@ def parse(content: bytes, file: str) -> Document:
     except Exception:  # noqa: BLE001 - whatever a hostile file does to the parser is a problem of the file
         document.problems.append(Problem("", "cannot be read as YAML", Place(file)))
     else:
-        _Walk(document, text, file).section(root, "", _TREE)
+        _Walk(document, text, file, variables or {}).section(root, "", _TREE)
     return document
 
 
@@ -123,19 +127,14 @@ def _check_events(text: str, file: str) -> None:
             raise _BadFileError("tags are not used here", place, "a value that begins with ! needs quotes: '…'")
 
 
-def _canonical(key: str) -> str:
-    """Fold a key so that `basicAuth`, `basic_auth` and `BASIC-AUTH` are one."""
-    return re.sub(r"[-_]", "", key).lower()
-
-
 def _make_tree() -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key in OPTIONS:
         *sections, name = key.split(".")
         branch = tree
         for section in sections:
-            branch = branch.setdefault(_canonical(section), (section, {}))[1]
-        branch[_canonical(name)] = (name, OPTIONS[key])
+            branch = branch.setdefault(canonical(section), (section, {}))[1]
+        branch[canonical(name)] = (name, OPTIONS[key])
     return tree
 
 
@@ -150,6 +149,7 @@ class _Walk:
     document: Document
     text: str
     file: str
+    variables: Variables
 
     def place(self, node: yaml.Node) -> Place:
         return _place(self.file, node.start_mark)
@@ -169,7 +169,7 @@ class _Walk:
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             raw = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-            name = _canonical(raw)
+            name = canonical(raw)
             if name not in tree:
                 self.unknown(raw, path, tree, key_node)
                 continue
@@ -184,12 +184,15 @@ class _Walk:
                 self.option(full, key_node, value_node)
 
     def unknown(self, raw: str, path: str, tree: Mapping[str, Any], node: yaml.Node) -> None:
-        name = _canonical(raw)
+        name = canonical(raw)
         close = difflib.get_close_matches(name, tree, n=1, cutoff=LIKENESS)
         sections = {key.rpartition(".")[0] for key in OPTIONS}
-        elsewhere = [key for key in (*sections, *OPTIONS) if _canonical(key.rpartition(".")[2]) == name]
+        elsewhere = [key for key in (*sections, *OPTIONS) if canonical(key.rpartition(".")[2]) == name]
         known = ", ".join(entry[0] for entry in tree.values())
-        if close:
+        if not path and name in FOREIGN:
+            hint = "`authapp config import FILE` makes a config.yml out of it"
+            self.problem("", f"'{name}' is what {FOREIGN[name]} begins with", node, hint)
+        elif close:
             full = ".".join(part for part in (path, raw) if part)
             self.problem(full, f"unknown option, did you mean '{tree[close[0]][0]}'?", node)
         elif elsewhere:
@@ -216,6 +219,20 @@ class _Walk:
         else:
             value = (node.value,) if OPTIONS[key].many else node.value
         if value is not None:
+            self.keep(key, key_node, value)
+
+    def keep(self, key: str, key_node: yaml.Node, value: Any) -> None:
+        """Note a value, with the environment variables it names in it."""
+        try:
+            value = (
+                tuple(resolve(key, text, self.variables) for text in value)
+                if OPTIONS[key].many
+                else resolve(key, value, self.variables)
+            )
+        except NotSet:
+            hint = "${NAME:default} has a value without it; $${ is a literal ${"
+            self.problem(key, "names an environment variable that is not set, or is damaged", key_node, hint)
+        else:
             self.document.values[key] = Given(value, self.place(key_node))
 
     def is_cut(self, node: yaml.ScalarNode) -> bool:

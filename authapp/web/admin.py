@@ -14,7 +14,7 @@ from authapp.web.errors import status_of
 from authapp.web.forms import OrganizationForm, text
 from authapp.web.identity import who
 from authapp.web.security import access, safe_return_url
-from authapp.web.state import database, effective, look_now, visitor
+from authapp.web.state import database, effective, look_now, the_app, visitor
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 PAGE = 50
@@ -89,7 +89,7 @@ def settings_submit() -> Response | tuple[str, int]:
     wanted = {NAME: text(form.organization), WORKSPACE_NAME: text(form.workspace)}
     changed = {key: value for key, value in wanted.items() if value != now.get(key)}
     try:
-        stored_options.store(database(), now, changed, visitor("form", who()))
+        stored_options.store(database(), the_app().live, changed, visitor("form", who()))
     except (BadValue, Pinned) as error:
         form.refuse(form.workspace if str(error).startswith(WORKSPACE_NAME) else form.organization, str(error))
         return _settings(form), status_of(error)

@@ -31,7 +31,7 @@ GOOD: dict[str, tuple[str, Any]] = {
 
 def store(world: World, values: dict[str, str], by: Actor = SHELL) -> None:
     """Set options."""
-    stored_options.store(world.database, world.snapshot.effective, values, by)
+    stored_options.store(world.database, world.app.live, values, by)
 
 
 def acting(world: World, username: str) -> Actor:
@@ -99,7 +99,8 @@ def refused(world: World, values: dict[str, str], refusal: type[Refused], by: Ac
 @pytest.mark.parametrize("key", sorted({*OPTIONS, "", "no.such", "installation", "setup.token"} - set(GOOD)))
 def test_what_cannot_be_set(cast: World, key: str) -> None:
     """What is no option, and what only file or environment may give, is refused: secrets, addresses, the owner."""
-    assert "cannot be set here" in refused(cast, {NAME: "Looms", key: "value"}, NoSuchOption)
+    said = refused(cast, {NAME: "Looms", key: "value"}, NoSuchOption)
+    assert "cannot be set here" in said
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from authapp import variables
+from authapp import paths, variables
 from authapp.errors import ConfigError
 from authapp.variables import Variable
 
@@ -96,7 +96,7 @@ def test_the_process_beats_the_env_file(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / ".env").write_text("SOME_NAME=file\nOTHER_NAME=file\n", encoding="utf-8")
     monkeypatch.setenv("SOME_NAME", "process")
     monkeypatch.setenv("OTHER_NAME", "")
-    found = variables.gather(str(tmp_path / ".env"))
+    found = paths.read_environment(str(tmp_path / ".env"))
     assert (found["SOME_NAME"].text, found["OTHER_NAME"].text) == ("process", "file")
 
 
@@ -110,4 +110,4 @@ def test_an_env_file_that_cannot_be_trusted_is_refused(tmp_path: Path, kind: str
         file.write_text("A=1\n", encoding="utf-8")
         file.chmod(0o666)
     with pytest.raises(ConfigError, match=r"\.env"):
-        variables.gather(str(file))
+        paths.read_environment(str(file))

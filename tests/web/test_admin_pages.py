@@ -183,7 +183,7 @@ def test_what_another_process_saved_is_shown_at_once(cast: World) -> None:
     """The page of the settings shows what is in force this moment, whichever process saved it."""
     ada = signed_in(cast)
     ada.get("/")  # this process has just looked
-    stored_options.store(cast.connect(), cast.snapshot.effective, {"organization.name": "Acme"}, SHELL)
+    stored_options.store(cast.connect(), cast.app.live, {"organization.name": "Acme"}, SHELL)
     page = ada.get(SETTINGS).text
     assert field_of(page, "organization")["value"] == "Acme"
     assert "Settings · Acme" in page
