@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from authapp import audit, clock, permissions, settings, tokens
 from authapp.audit import Actor
-from authapp.config.options import SessionOptions
+from authapp.config.sections import SessionOptions
 from authapp.database import Database
 from authapp.errors import NotAllowed, SessionNotFound, UserNotFound
 from authapp.models import SignedIn, User

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from authapp import clock, tokens
-from authapp.config.options import Throttle
+from authapp.config.sections import Throttle
 from authapp.models import Tries
 
 

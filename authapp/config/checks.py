@@ -5,8 +5,9 @@ import stat
 from pathlib import Path
 
 from authapp.config.credentials import PASSWORD, PASSWORD_FILE
-from authapp.config.options import GOOD_SECRET_KEY, MODE, SECRET_KEY, Config
+from authapp.config.options import GOOD_SECRET_KEY, MODE, SECRET_KEY
 from authapp.config.overlay import Effective
+from authapp.config.sections import Config
 from authapp.errors import Place, Problem
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}

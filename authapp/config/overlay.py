@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from authapp.config.options import CREDENTIALS, OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, Config, build
+from authapp.config.options import CREDENTIALS, OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, build
+from authapp.config.sections import Config
 from authapp.config.yamlfile import Given
 from authapp.errors import Place, Problem
 

@@ -12,7 +12,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from authapp.config.checks import is_loopback
-from authapp.config.options import Server
+from authapp.config.sections import Server
 from authapp.web.state import effective
 
 Access = Literal["public", "setup", "user", "superuser"]

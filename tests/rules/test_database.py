@@ -19,9 +19,9 @@ from sqlalchemy import MetaData, column, inspect, select, table, text
 from sqlalchemy.exc import IntegrityError
 
 from authapp import clock, directory, names, paths, provision, sessions, settings, tokens
-from authapp.config import options
-from authapp.config.options import SessionOptions
+from authapp.config import sections
 from authapp.config.overlay import Effective
+from authapp.config.sections import SessionOptions
 from authapp.database import (
     Database,
     current_schema,
@@ -302,7 +302,7 @@ def test_people_from_before_an_upgrade_are_found(old: Database, search: str, nam
     """A search finds users from before an upgrade like any other."""
     upgrade(old)
     with old.reading() as db:
-        page = directory.page(db, Effective(options.Config()), Query(search=search), SHELL)
+        page = directory.page(db, Effective(sections.Config()), Query(search=search), SHELL)
     assert [one.user.username for one in page.users] == [name]
 
 

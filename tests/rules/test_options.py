@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from authapp.config.options import OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, Config, build
+from authapp.config.options import OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, build
+from authapp.config.sections import Config
 
 CANARY = "Xq7canaryZk4wJ9v"
 SECRETS = (*PASSWORD_KEYS[:2], SECRET_KEY)

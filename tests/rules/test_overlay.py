@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authapp.config.options import OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, Config
+from authapp.config.options import OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME
 from authapp.config.overlay import Effective, GivenCredentials, Layer, Source, overlay, settings_layer
+from authapp.config.sections import Config
 from authapp.config.yamlfile import Given
 from authapp.errors import Place
 

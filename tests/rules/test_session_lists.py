@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from authapp import sessions, tokens
 from authapp.audit import Actor
-from authapp.config.options import SessionOptions
+from authapp.config.sections import SessionOptions
 from authapp.errors import NotAllowed, SessionNotFound
 from authapp.models import SignedIn, User
 from authapp.sessions import Cursor

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from authapp import logins, sessions, user_passwords, users
 from authapp.audit import Actor
-from authapp.config.options import SessionOptions
+from authapp.config.sections import SessionOptions
 from authapp.errors import WrongPassword
 from authapp.models import SignedIn, User
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, SHELL, World

@@ -11,7 +11,7 @@ import time_machine
 from sqlalchemy import select
 
 from authapp import throttle
-from authapp.config.options import Throttle
+from authapp.config.sections import Throttle
 from authapp.database import Database
 from authapp.models import Tries
 from authapp.throttle import Bucket

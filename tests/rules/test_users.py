@@ -8,8 +8,8 @@ import pytest
 
 from authapp import invitations, logins, names, passwords, settings, user_passwords, users
 from authapp.audit import Actor
-from authapp.config.options import Config
 from authapp.config.overlay import Effective
+from authapp.config.sections import Config
 from authapp.database import Database
 from authapp.errors import (
     BadUsername,
