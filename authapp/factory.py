@@ -76,7 +76,13 @@ def set_up_flask(app: App) -> None:
 
 def _what_pages_know() -> dict[str, Any]:
     """Return what every template may use; functions where it costs something."""
-    return {"visitor": whoever, "config_state": snapshot, "organization": _organization(effective())}
+    now = effective()
+    return {
+        "visitor": whoever,
+        "config_state": snapshot,
+        "organization": _organization(now),
+        "mode_none": now.config.auth.mode == "none",
+    }
 
 
 def _organization(now: Effective) -> str:

@@ -1,16 +1,19 @@
 """An installation as a command finds it, or founds it: its config, its database."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from authapp import logs, paths, provision, wizard
+from authapp import logs, modes, paths, provision, settings, wizard
 from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
+from authapp.config.options import MODE
 from authapp.database import Database, database_url, require_schema, sqlite_file, upgrade
-from authapp.errors import ConfigError, StartError
+from authapp.errors import ConfigError, Problem, StartError
 from authapp.paths import Locations
 
 
@@ -20,10 +23,36 @@ def read_start(locations: Locations, overrules: Mapping[str, Any] | None = None)
     Raises ConfigError with all problems, unless it is only that nobody can sign in.
     """
     start = Start.from_layers(examine(locations), overrules)
-    problems = examine(locations, start=start).problems
+    problems = list(examine(locations, start=start).problems)
+    if any(problem.key == MODE for problem in problems) and (recorded := recorded_mode(locations, start)):
+        problems.append(Problem(MODE, f"the recorded mode is {recorded}", hint=modes.WAY_OUT))
     if any(not problem.closes for problem in problems):
         raise ConfigError(problems)
     return start
+
+
+def recorded_mode(locations: Locations, start: Start) -> str | None:
+    """Return the mode an installation is in, if there is one to ask; changes nothing."""
+    url = database_url(start.values["database.url"], locations)
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return None
+    try:
+        database = Database(url)
+        with closing_database(database), database.reading() as db:
+            installation = settings.installation(db)
+    except (SQLAlchemyError, ImportError):
+        return None
+    return installation.auth_mode if installation else None
+
+
+@contextmanager
+def closing_database(database: Database) -> Iterator[Database]:
+    """Close a database's connections at the end."""
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 class Installed:
@@ -45,11 +74,26 @@ class Installed:
                 require_schema(self.database)
             else:
                 upgrade(self.database)
-                provision.prepare(self.database)
+                provision.prepare(self.database, start.values[MODE])
+            self._require_mode(may_change=not must_exist)
         except SQLAlchemyError as error:
             raise StartError(f"The database cannot be used: {reason_of(error)}.") from None
         self.live = LiveConfig(locations, self._load, provision.adopter(self.database), start=start)
         self._first_look()
+
+    def _require_mode(self, *, may_change: bool) -> None:
+        """End the start in a mode that is locked; only commands that may found an installation leave mode none."""
+        with self.database.reading() as db:
+            installation = settings.installation(db)
+        recorded, wanted = installation.auth_mode if installation else modes.BASIC, self.start.values[MODE]
+        if problem := modes.locked(recorded, wanted):
+            place = examine(self.locations).effective.place_of.get(MODE)
+            raise ConfigError([replace(problem, place=place)])
+        if recorded != wanted and not may_change:
+            raise StartError(
+                "This installation is in mode none still, and the config wants basic. `authapp mode check basic` "
+                "says what changes; the next start does it."
+            )
 
     def _load(self) -> dict[str, Any]:
         return provision.load_rows(self.database)

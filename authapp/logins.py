@@ -10,12 +10,13 @@ from authapp import audit, clock, names, passwords, sessions, settings, throttle
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadUsername, LoginFailed, WrongPassword
+from authapp.errors import BadUsername, LoginFailed, NotAllowed, WrongPassword
 from authapp.logs import log
 from authapp.models import User
+from authapp.permissions import NOBODY_TO_MANAGE
 from authapp.throttle import Bucket
 
-Via = Literal["session", "form", "setup"]
+Via = Literal["session", "form", "setup", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def bucket_of(effective: Effective, username: str, address: str) -> Bucket:
 def sign_in(
     database: Database, effective: Effective, username: str, password: str, by: Actor, *, remember: bool = False
 ) -> str:
-    """Check a user name and password and begin a session; returns its token. Raises LoginFailed."""
+    """Check a user name and password and begin a session; returns its token. Raises LoginFailed, NotAllowed."""
+    if effective.config.auth.mode == "none":
+        raise NotAllowed(NOBODY_TO_MANAGE)
     attempt = _try(database, effective, username, password, by)
     with database.writing() as db:
         user = _settle(db, effective, attempt, username, by)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from authapp import settings
 from authapp.audit import Actor
 from authapp.errors import NotAllowed
 from authapp.models import Role, User
 
 EVERYBODY = frozenset(Role)
 SUPERUSERS = frozenset({Role.ADMIN})
+NOBODY_TO_MANAGE = "In mode none nobody signs in: there are no users, passwords or sessions to look after."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ PERMISSIONS = (
     SETTINGS,
 )
 
+IN_MODE_NONE = (SEE_ORGANIZATION, SETTINGS)
+
 
 def allows(role: str, permission: Permission) -> bool:
     """Tell whether a role includes a permission; a role nobody knows includes none."""
@@ -55,8 +59,12 @@ def allows(role: str, permission: Permission) -> bool:
 def require(db: Session, by: Actor, permission: Permission) -> None:
     """Raise NotAllowed unless whoever acts is active and has the role for it now.
 
-    Roads without a user (command line, config file) are the host's own, which may do everything.
+    Roads without a user (command line, config file) are the host's own, which may do everything; but in mode none
+    there are no people to do it to.
     """
+    installation = settings.installation(db)
+    if installation is not None and installation.auth_mode == "none" and permission not in IN_MODE_NONE:
+        raise NotAllowed(NOBODY_TO_MANAGE)
     if by.user_id is None:
         return
     user = db.get(User, by.user_id, populate_existing=True)

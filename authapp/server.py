@@ -126,6 +126,8 @@ def _greet(installed: Installed) -> None:
     address = installed.address()
     click.echo(f"authapp is at {address}/")
     snapshot = installed.live.snapshot
+    if snapshot.effective.config.auth.mode == "none":
+        click.echo("Mode none: nobody signs in; whoever reaches this address is a superuser.")
     if snapshot.closed:
         click.echo("Nobody can sign in until the config file is mended; what is wrong stands above.")
     elif token := installed.setup_token():

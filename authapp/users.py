@@ -113,10 +113,10 @@ def make_findable(db: Session, user: User) -> None:
         db.add(KnownName(username_key=user.username_key, known_since=clock.now()))
 
 
-def put_aside(db: Session, stranger: User, by: Actor) -> None:
-    """Rename and deactivate a user who made themselves under a name that the owner takes."""
+def put_aside(db: Session, stranger: User, by: Actor, *, why: str = "signed up") -> None:
+    """Rename and deactivate a user who has a name that the owner takes; `why` becomes part of the new name."""
     number = 1
-    while find(db, aside := f"{stranger.username[:200]} (signed up {number})"):
+    while find(db, aside := f"{stranger.username[:200]} ({why} {number})"):
         number += 1
     before = stranger.username
     call(db, stranger, aside)

@@ -8,13 +8,26 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, paths, provision, sessions, settings, tokens, user_passwords, users
+from authapp import (
+    adoption,
+    audit,
+    clock,
+    names,
+    paths,
+    provision,
+    sessions,
+    settings,
+    tokens,
+    user_passwords,
+    users,
+)
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
 from authapp.config.overlay import GivenCredentials
 from authapp.database import Database
-from authapp.errors import BadSetupToken, SetupClosed, UsernameTaken
+from authapp.errors import BadSetupToken, NotAllowed, SetupClosed, UsernameTaken
 from authapp.models import Role, User
+from authapp.permissions import NOBODY_TO_MANAGE
 from authapp.settings import Credentials, Installation
 
 TOKEN_LIFETIME = timedelta(hours=24)
@@ -123,7 +136,8 @@ def finish(
     credentials = _credentials(snapshot, snapshot.given, username, password)
     with database.writing() as db:
         installation = _claim(db, snapshot, token)
-        owner = provision.found(db, installation, credentials, by)
+        _require_free_name(db, installation, credentials.username)
+        owner = adoption.found(db, installation, credentials, by)
         who = Actor(by.road, owner.id, owner.username, by.address, by.user_agent)
         owner.last_login_at = clock.now()
         session_token = sessions.start(db, owner, who)
@@ -155,6 +169,13 @@ def _claim(db: Session, snapshot: Snapshot, token: str | None) -> Installation:
     return installation
 
 
+def _require_free_name(db: Session, installation: Installation, username: str) -> None:
+    """Raise UsernameTaken when somebody has the name that the default user of mode none is to have as the owner."""
+    bearer = users.find(db, username)
+    if installation.owner_id is not None and bearer is not None and bearer.id != installation.owner_id:
+        raise UsernameTaken
+
+
 def _require_open(db: Session, snapshot: Snapshot, token: str | None) -> None:
     # The token is looked up first: a winner takes it away, and who comes second hears that setup is finished.
     is_listed = not snapshot.effective.config.setup.require_token or _is_listed(db, token or "")
@@ -179,8 +200,10 @@ def found_by_command(
         installation = settings.hold(db)
         if installation is None or settings.credentials(db):
             return None
-        if users.find(db, credentials.username):
+        if installation.auth_mode != "basic":
+            raise NotAllowed(NOBODY_TO_MANAGE)
+        if (bearer := users.find(db, credentials.username)) and bearer.id != installation.owner_id:
             raise UsernameTaken
-        owner = provision.found(db, installation, credentials, by)
+        owner = adoption.found(db, installation, credentials, by)
         audit.record(db, audit.SET_UP, by, target=owner)
     return owner

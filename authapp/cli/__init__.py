@@ -26,6 +26,8 @@ gc.enable()
         "user": "user:user_group",
         "session": "session:session_group",
         "config": "config:config_group",
+        "mode": "mode:mode_group",
+        "secret": "mode:secret_group",
         "hash-password": "config:hash_password",
         "completion": "completion:completion",
     },

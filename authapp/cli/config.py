@@ -1,13 +1,11 @@
 """`authapp config` and `authapp hash-password`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from authapp import passwords, paths, provision, settings, stored_options
+from authapp import adoption, passwords, paths, settings, stored_options
 from authapp.cli.common import (
     ask_password,
     config_option,
@@ -25,7 +23,7 @@ from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
 from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
 from authapp.errors import ConfigError, Problem
-from authapp.installed import Installed
+from authapp.installed import Installed, closing_database
 from authapp.paths import Locations
 
 
@@ -155,7 +153,7 @@ def _effective(locations: Locations) -> Effective:
     if file is not None and not file.exists():
         click.echo(f"There is no installation here, so no Settings table either; looked for {file}.", err=True)
         return examined.effective
-    with closing_database(url) as database:
+    with closing_database(Database(url)) as database:
         require_schema(database)
         with database.reading() as db:
             return examine(locations, settings.load_all(db)).effective
@@ -181,17 +179,7 @@ def _check_credentials(locations: Locations, examined: Examined) -> list[Problem
     if file is None or file.exists():
         try:
             with Database(url).reading() as db:
-                return provision.check_against(db, examined.effective, examined.given)
+                return adoption.check_against(db, examined.effective, examined.given)
         except DatabaseError:
             pass  # the file can be judged without
-    return provision.check(examined.effective, examined.given, None)
-
-
-@contextmanager
-def closing_database(url: str) -> Iterator[Database]:
-    """Open a database for a moment."""
-    database = Database(url)
-    try:
-        yield database
-    finally:
-        database.dispose()
+    return adoption.check(examined.effective, examined.given, None)

@@ -179,7 +179,7 @@ class LiveConfig:
         changed = self._good is None or examined.given != self._good.given
         edited = self._seen is not None
         try:
-            self._adopt(Reading(examined.effective, examined.given, changed, edited))
+            self._adopt(Reading(self._start.freeze(examined.effective), examined.given, changed, edited))
         except ConfigError as error:
             self._refuse(examined, error.problems)
             return
@@ -192,7 +192,8 @@ class LiveConfig:
         """Take over what changed in the Settings table; a bad file goes on waiting to be mended."""
         if self._good is not None and (rows := self._load()) != self._rows:
             effective, _ = lay(rows, self._good.around, self._good.document)
-            self._adopt(Reading(effective, self._good.given, changed=False, edited=False))
+            frozen = self._start.freeze(effective)
+            self._adopt(Reading(frozen, self._good.given, changed=False, edited=False))
             self._overlay(self._good, rows, self._snapshot.problems)
 
     def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:

@@ -47,7 +47,7 @@ def account() -> str:
 
 
 @bp.post("/account")
-@access("user", shows_again=True)
+@access("user", shows_again=True, people=True)
 def account_submit() -> Response | tuple[str, int]:
     """Change one's own full name."""
     form = FullNameForm()
@@ -65,21 +65,21 @@ def account_submit() -> Response | tuple[str, int]:
 
 
 @bp.get("/.well-known/change-password")
-@access("public")
+@access("public", people=True)
 def change_password() -> Response:
     """Lead password managers to the form (W3C "A Well-Known URL for Changing Passwords")."""
     return redirect(url_for("account.password"), 303)
 
 
 @bp.get("/account/password")
-@access("user")
+@access("user", people=True)
 def password() -> str:
     """Show the form for a new password."""
     return _page(NewPasswordForm(formdata=None))
 
 
 @bp.post("/account/password")
-@access("user", shows_again=True)
+@access("user", shows_again=True, people=True)
 def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Change one's own password; the sessions of other browsers end."""
     form = NewPasswordForm()
@@ -105,7 +105,7 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
 
 
 @bp.get("/account/sessions")
-@access("user")
+@access("user", people=True)
 def all_sessions() -> str:
     """List one's own sessions."""
     with database().reading() as db:
@@ -114,7 +114,7 @@ def all_sessions() -> str:
 
 
 @bp.post("/account/sessions/<session_id>/end")
-@access("user")
+@access("user", people=True)
 def end_session(session_id: str) -> Response:
     """End one of one's own sessions."""
     me = who()
@@ -127,7 +127,7 @@ def end_session(session_id: str) -> Response:
 
 
 @bp.post("/account/sessions/end")
-@access("user")
+@access("user", people=True)
 def end_other_sessions() -> Response:
     """End all of one's own sessions but this one."""
     me = who()
@@ -139,7 +139,7 @@ def end_other_sessions() -> Response:
 
 
 @bp.post("/account/password-check")
-@access("user")
+@access("user", people=True)
 def password_check() -> Response:
     """Say which of the policy's rules a password breaks, while it is being typed."""
     username = request.form.get("username") or who().username

@@ -14,7 +14,7 @@ from authapp.web.errors import status_of
 from authapp.web.forms import OrganizationForm, text
 from authapp.web.identity import who
 from authapp.web.security import access, safe_return_url
-from authapp.web.state import database, effective, look_now, the_app, visitor
+from authapp.web.state import database, effective, is_mode_none, look_now, the_app, visitor
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 PAGE = 50
@@ -24,15 +24,15 @@ PAGE = 50
 @bp.get("/")
 @access("superuser")
 def admin() -> Response:
-    """Lead to the users."""
-    return redirect(url_for("users.all_users"), 303)
+    """Lead to the users, or in mode none, where there are none, to the settings."""
+    return redirect(url_for("admin.settings" if is_mode_none() else "users.all_users"), 303)
 
 
 # -- sessions -------------------------------------------------------------------------------------------------
 
 
 @bp.get("/sessions")
-@access("superuser")
+@access("superuser", people=True)
 def all_sessions() -> str:
     """List who is signed in, and where."""
     with database().reading() as db:
@@ -43,7 +43,7 @@ def all_sessions() -> str:
 
 
 @bp.post("/sessions/<session_id>/end")
-@access("superuser", needs_proof="to end a session")
+@access("superuser", needs_proof="to end a session", people=True)
 def end_session(session_id: str) -> Response:
     """End one session."""
     user = sessions.revoke(database(), session_id, visitor("form", who()))
@@ -116,7 +116,7 @@ def _place(now: Effective, key: str) -> str:
 
 
 @bp.get("/recovery")
-@access("superuser")
+@access("superuser", people=True)
 def recovery() -> Response | str:
     """After new credentials from the file: show the owner who else is a superuser."""
     with database().reading() as db:
@@ -125,7 +125,7 @@ def recovery() -> Response | str:
 
 
 @bp.post("/recovery")
-@access("superuser")
+@access("superuser", people=True)
 def recovery_submit() -> Response:
     """Note that the owner has looked."""
     users.reviewed(database(), who().user_id, visitor("form", who()))

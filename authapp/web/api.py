@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from authapp import wizard
 from authapp.organization import organization, refuse_another, workspace
 from authapp.web.security import access
-from authapp.web.state import database, effective
+from authapp.web.state import database, effective, is_mode_none
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -16,7 +16,7 @@ bp = Blueprint("api", __name__, url_prefix="/api/v1")
 def status() -> Response:
     """Say whether setup is complete and which mode this is, and nothing else."""
     with database().reading() as db:
-        is_complete = wizard.is_completed(db)
+        is_complete = is_mode_none() or wizard.is_completed(db)
     return jsonify(setup_complete=is_complete, auth_mode=effective().config.auth.mode)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from flask import g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import (
+    Conflict,
     Forbidden,
     MisdirectedRequest,
     ServiceUnavailable,
@@ -13,8 +14,9 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Response
 
 from authapp import wizard
-from authapp.config.checks import is_loopback
+from authapp.config.checks import is_loopback, is_none_only_local
 from authapp.errors import PasswordChangeRequired
+from authapp.permissions import NOBODY_TO_MANAGE
 from authapp.web.identity import Visitor, whoever
 from authapp.web.proof import ask_for_proof
 from authapp.web.security import (
@@ -56,7 +58,7 @@ def look() -> Answer:
         raise MisdirectedRequest("This address is not one of this server's.")
     if request.endpoint in ALWAYS:
         return None
-    return _look_at_state() or _look_at_setup() or _look_at_request() or _look_at_visitor()
+    return _look_at_state() or _look_at_mode() or _look_at_setup() or _look_at_request() or _look_at_visitor()
 
 
 def admission() -> Admission:
@@ -72,6 +74,25 @@ def _look_at_state() -> Answer:
     return _closed() if snapshot().closed else None
 
 
+def _look_at_mode() -> Answer:
+    """In mode none: answer only this machine, unless it is open on purpose, and nothing about people."""
+    app, mode = the_app(), effective().config.auth.mode
+    if app.recorded_mode and app.recorded_mode != mode:
+        raise ServiceUnavailable(
+            f"This server was started in mode {mode}, and the installation is in mode {app.recorded_mode} by now. "
+            "Restart it."
+        )
+    if mode != "none":
+        return None
+    if is_none_only_local(effective().config):
+        _require_local("In mode none, these pages open at a loopback address only, and through no proxy.")
+    if admission().who == "setup":
+        return render_template("wizard/finished.html"), 404
+    if request.endpoint and admission().people:
+        raise (Conflict if admission().who == "public" else Forbidden)(NOBODY_TO_MANAGE)
+    return None
+
+
 def _closed() -> Answer:
     if request.blueprint == "api":
         raise ServiceUnavailable("The config file has to be mended.")
@@ -85,7 +106,8 @@ def _look_at_setup() -> Answer:
         if not the_app().setup_is_over and any(problem.closes for problem in snapshot().problems):
             return _closed()  # the credentials that would finish the setup were refused
         return (render_template("wizard/finished.html"), 404) if is_setup else None
-    _require_local()
+    if not effective().config.setup.require_token:
+        _require_local("Without a setup token, setup works at a loopback address only.")
     if request.blueprint == "api":
         raise ServiceUnavailable("Setup is not finished.")
     return None if is_setup else redirect(url_for("wizard.setup"), 303)
@@ -102,13 +124,11 @@ def is_setup_open() -> bool:
     return is_open
 
 
-def _require_local() -> None:
-    """Without a setup token only this machine may set up, and no proxy on it."""
-    if effective().config.setup.require_token:
-        return
+def _require_local(otherwise: str) -> None:
+    """Refuse whoever is not on this machine, or comes through a proxy on it."""
     peer, host = request.remote_addr or "", host_name(request.host) or ""
     if not is_loopback(peer) or not is_loopback(host) or looks_forwarded():
-        raise Forbidden("Without a setup token, setup works at a loopback address only.")
+        raise Forbidden(otherwise)
 
 
 def _look_at_request() -> Answer:
@@ -170,4 +190,6 @@ def _look_at_state_of(visitor: Visitor) -> Answer:
     reviews = visitor.must_review and not visitor.must_change_password
     if reviews and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
         return redirect(url_for("admin.recovery"), 303)
+    if visitor.identity.via == "none":
+        return None  # there is no password to ask for
     return ask_for_proof(visitor.identity, needed) if (needed := admission().needs_proof) else None

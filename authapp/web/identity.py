@@ -6,9 +6,9 @@ from typing import Any, cast
 from flask import g, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user
 
-from authapp import sessions, users
+from authapp import modes, sessions, users
 from authapp.logins import Identity
-from authapp.web.state import App, database, effective
+from authapp.web.state import App, database, effective, is_mode_none
 
 TOKEN = "token"  # noqa: S105 - a name in the session cookie
 WELCOME = "welcome"  # the same: this browser has just finished the setup
@@ -32,7 +32,8 @@ class SessionLogins(LoginManager):  # type: ignore[misc]  # flask_login ships no
     """Flask-Login over our session rows: its own cookies and ladder are never asked."""
 
     def _load_user(self, user: Any = None) -> None:
-        g._login_user = user or _from_session() or AnonymousUserMixin()  # noqa: SLF001 - where Flask-Login keeps it
+        known = _from_mode_none() if is_mode_none() else _from_session()
+        g._login_user = user or known or AnonymousUserMixin()  # noqa: SLF001 - where Flask-Login keeps it
 
 
 def init_app(app: App) -> None:
@@ -40,6 +41,16 @@ def init_app(app: App) -> None:
     logins = SessionLogins()
     logins.session_protection = None
     logins.init_app(app, add_context_processor=False)  # error pages must not ask the database
+
+
+def _from_mode_none() -> Visitor | None:
+    """Return the default user, who everybody is; no credential is looked at."""
+    with database().reading() as db:
+        user = modes.default_user(db)
+    if user is None:
+        return None
+    identity = Identity(user.id, user.username, user.role, "none")
+    return Visitor(identity, user.is_superuser, must_review=False, must_change_password=False)
 
 
 def _from_session() -> Visitor | None:

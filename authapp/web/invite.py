@@ -19,14 +19,14 @@ LARGEST_LIST = 3 * 1024 * 1024  # bytes: 500 of the longest names, twelve for ea
 
 
 @bp.get("/new")
-@access("superuser")
+@access("superuser", people=True)
 def new_user() -> str:
     """Show the form for a new user."""
     return _form(NewUserForm(formdata=None, active=effective().config.auth.new_user_is_active))
 
 
 @bp.post("/new")
-@access("superuser", shows_again=True, needs_proof="to create a user")
+@access("superuser", people=True, shows_again=True, needs_proof="to create a user")
 def new_user_submit() -> Response | str | tuple[str, int]:
     """Create a user, with the password that was typed or a generated one."""
     form = NewUserForm()
@@ -52,14 +52,14 @@ def new_user_submit() -> Response | str | tuple[str, int]:
 
 
 @bp.get("/list")
-@access("superuser")
+@access("superuser", people=True)
 def new_list() -> str:
     """Show the field for a list."""
     return _list(UserListForm(formdata=None, active=effective().config.auth.new_user_is_active))
 
 
 @bp.post("/list")
-@access("superuser", shows_again=True, needs_proof="to create users", largest=LARGEST_LIST)
+@access("superuser", people=True, shows_again=True, needs_proof="to create users", largest=LARGEST_LIST)
 def new_list_submit() -> str | tuple[str, int]:
     """Show what a list would create, and once that was seen, create it."""
     form = UserListForm()

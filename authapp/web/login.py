@@ -19,7 +19,7 @@ bp = Blueprint("login", __name__)
 
 
 @bp.get("/login")
-@access("public")
+@access("public", people=True)
 def login() -> Response | str:
     """Show the sign-in form; whoever is signed in goes on."""
     if whoever():
@@ -28,7 +28,7 @@ def login() -> Response | str:
 
 
 @bp.post("/login")
-@access("public", shows_again=True)
+@access("public", people=True, shows_again=True)
 def login_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Sign in."""
     form = LoginForm()
@@ -58,7 +58,7 @@ def _tell_last_sign_in(token: str) -> None:
 
 
 @bp.post("/logout")
-@access("public")
+@access("public", people=True)
 def logout() -> Response:
     """Sign out; as often as anybody likes."""
     _end_session()

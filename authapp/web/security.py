@@ -37,21 +37,28 @@ class Admission:
 
     `shows_again`: it answers a failed CSRF check with its form, filled in. `needs_proof`: for what ("to …") the
     password must have been typed within the last minutes. `largest`: how many bytes it takes, if more than others.
+    `people`: it is about users, passwords or sessions, which mode none does not have.
     """
 
     who: Access
     shows_again: bool = False
     needs_proof: str = ""
     largest: int | None = None
+    people: bool = False
 
 
 def access(
-    who: Access, *, shows_again: bool = False, needs_proof: str = "", largest: int | None = None
+    who: Access,
+    *,
+    shows_again: bool = False,
+    needs_proof: str = "",
+    largest: int | None = None,
+    people: bool = False,
 ) -> Callable[[View], View]:
     """State who may call a view, and how."""
 
     def mark(view: View) -> View:
-        view.access = Admission(who, shows_again, needs_proof, largest)  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
+        view.access = Admission(who, shows_again, needs_proof, largest, people)  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
         return view
 
     return mark

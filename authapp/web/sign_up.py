@@ -16,7 +16,7 @@ bp = Blueprint("sign_up", __name__, url_prefix="/sign-up")
 
 
 @bp.get("")
-@access("public")
+@access("public", people=True)
 def sign_up() -> Response | str:
     """Show the form; whoever is signed in has no use for it."""
     _require_open()
@@ -26,7 +26,7 @@ def sign_up() -> Response | str:
 
 
 @bp.post("")
-@access("public", shows_again=True)
+@access("public", people=True, shows_again=True)
 def sign_up_submit() -> str | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Make a user; a name that is taken gets the same answer."""
     _require_open()
@@ -46,7 +46,7 @@ def sign_up_submit() -> str | tuple[str, int] | tuple[str, int, dict[str, str]]:
 
 
 @bp.post("/password-check")
-@access("public")
+@access("public", people=True)
 def password_check() -> Response:
     """Say which of the policy's rules a password breaks, while it is being typed."""
     _require_open()

@@ -41,6 +41,7 @@ class App(Flask):
     locations: Locations
     installation_id = ""
     setup_is_over = False  # once it is, it stays so
+    recorded_mode = ""  # as the database has it; empty before the first look
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer a request under the config of this moment.
@@ -78,7 +79,8 @@ class App(Flask):
     def load_settings(self) -> dict[str, Any]:
         """Return the rows of the Settings table; raises NotNow."""
         rows = provision.load_rows(self.database)
-        self.installation_id = (rows.get(settings.INSTALLATION) or {}).get("id", "")
+        installation = rows.get(settings.INSTALLATION) or {}
+        self.installation_id, self.recorded_mode = installation.get("id", ""), installation.get("auth_mode", "")
         return rows
 
 
@@ -121,6 +123,11 @@ def look_now() -> None:
 def effective() -> Effective:
     """Return the effective config that holds for this request."""
     return snapshot().effective
+
+
+def is_mode_none() -> bool:
+    """Tell whether nobody signs in here."""
+    return effective().config.auth.mode == "none"
 
 
 def database() -> Database:

@@ -19,7 +19,7 @@ ENTRIES = 30
 
 
 @bp.get("")
-@access("superuser")
+@access("superuser", people=True)
 def show(user_id: str) -> str:
     """Show a user: what is known, the sessions, what happened."""
     with database().reading() as db:
@@ -28,7 +28,7 @@ def show(user_id: str) -> str:
 
 
 @bp.post("")
-@access("superuser", shows_again=True, needs_proof="to change a user's names")
+@access("superuser", people=True, shows_again=True, needs_proof="to change a user's names")
 def edit(user_id: str) -> Response | tuple[str, int]:
     """Change a user's names."""
     form = EditUserForm()
@@ -49,7 +49,7 @@ def edit(user_id: str) -> Response | tuple[str, int]:
 
 
 @bp.post("/reset-password")
-@access("superuser", needs_proof="to reset a password")
+@access("superuser", people=True, needs_proof="to reset a password")
 def reset_password(user_id: str) -> str:
     """Give a user a new initial password, shown in this answer and never again."""
     invitation = invitations.reset_password(database(), effective(), user_id, visitor("form", who()))
@@ -57,7 +57,7 @@ def reset_password(user_id: str) -> str:
 
 
 @bp.post("/unlock")
-@access("superuser", needs_proof="to unlock a user")
+@access("superuser", people=True, needs_proof="to unlock a user")
 def unlock(user_id: str) -> Response:
     """Let a user try again who was made to wait."""
     user, was_locked = invitations.unlock(database(), effective(), user_id, visitor("form", who()))
@@ -66,7 +66,7 @@ def unlock(user_id: str) -> Response:
 
 
 @bp.post("/sessions/end")
-@access("superuser", needs_proof="to end a user's sessions")
+@access("superuser", people=True, needs_proof="to end a user's sessions")
 def end_sessions(user_id: str) -> Response:
     """End all sessions of a user, except the one this is done from."""
     with database().reading() as db:
@@ -79,7 +79,7 @@ def end_sessions(user_id: str) -> Response:
 
 
 @bp.get("/delete")
-@access("superuser")
+@access("superuser", people=True)
 def delete(user_id: str) -> str:
     """Ask for the user name before a user is deleted."""
     with database().reading() as db:
@@ -88,7 +88,7 @@ def delete(user_id: str) -> str:
 
 
 @bp.post("/delete")
-@access("superuser", shows_again=True, needs_proof="to delete a user")
+@access("superuser", people=True, shows_again=True, needs_proof="to delete a user")
 def delete_submit(user_id: str) -> Response | tuple[str, int]:
     """Delete a user."""
     form = TypedForm()

@@ -30,7 +30,7 @@ ORDERS = (
 
 
 @bp.get("")
-@access("superuser")
+@access("superuser", people=True)
 def all_users() -> str:
     """List users: those looked for, in the order asked for, a page at a time."""
     query = _query()
@@ -48,7 +48,7 @@ def all_users() -> str:
 
 
 @bp.post("/<user_id>/active")
-@access("superuser", needs_proof="to change who may sign in")
+@access("superuser", people=True, needs_proof="to change who may sign in")
 def set_active(user_id: str) -> Response | tuple[str, int]:
     """Let a user sign in, or not any more; whoever shuts themselves out is asked twice."""
     form = SwitchForm()
@@ -62,7 +62,7 @@ def set_active(user_id: str) -> Response | tuple[str, int]:
 
 
 @bp.post("/<user_id>/superuser")
-@access("superuser", needs_proof="to change who is a superuser")
+@access("superuser", people=True, needs_proof="to change who is a superuser")
 def set_superuser(user_id: str) -> Response | tuple[str, int]:
     """Make a user a superuser, or take that back; whoever takes it from themselves is asked twice."""
     form = SwitchForm()
@@ -89,7 +89,7 @@ def _ask_again(error: Unconfirmed) -> tuple[str, int]:
 
 
 @bp.post("/bulk")
-@access("superuser", needs_proof="to change several users")
+@access("superuser", people=True, needs_proof="to change several users")
 def bulk() -> Response | tuple[str, int]:
     """Activate, deactivate or delete the users that were chosen: all of them, or none."""
     ids, what = request.form.getlist("ids"), request.form.get("action")

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from authapp import user_passwords, wizard
 from authapp.config.options import USERNAME
-from authapp.errors import BadSetupToken, BadUsername, SetupClosed, WeakPassword
+from authapp.errors import BadSetupToken, BadUsername, SetupClosed, UsernameTaken, WeakPassword
 from authapp.web.forms import SetupForm, SetupTokenForm, text
 from authapp.web.guard import is_setup_open
 from authapp.web.identity import WELCOME, remember_browser
@@ -57,7 +57,7 @@ def setup_submit() -> Response | tuple[str, int]:
         return _page(form), 400 if form.too_old else 422
     try:
         token = _finish(form)
-    except BadUsername as error:
+    except (BadUsername, UsernameTaken) as error:
         form.refuse(form["username" if "username" in form else "password"], str(error))
     except WeakPassword as error:
         form.refuse(form["password" if "password" in form else "username"], str(error))

@@ -79,7 +79,7 @@ def store_credentials(world: World) -> None:
 @pytest.mark.parametrize(
     "close",
     [
-        pytest.param(lambda world: change_installation(world, auth_mode="none"), id="another mode"),
+        pytest.param(lambda world: change_installation(world, auth_mode="other"), id="another mode"),
         pytest.param(lambda world: change_installation(world, setup_completed_at="2030-01-01"), id="completed"),
         pytest.param(store_credentials, id="credentials are stored"),
         pytest.param(lambda world: world.add(DORA, superuser=True), id="a superuser with a password"),

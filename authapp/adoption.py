@@ -1,0 +1,221 @@
+"""Adopting: credentials of file or environment are taken into the Settings table, and make somebody the owner."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from authapp import (
+    audit,
+    clock,
+    logins,
+    modes,
+    names,
+    passwords,
+    sessions,
+    settings,
+    throttle,
+    user_passwords,
+    users,
+)
+from authapp.audit import Actor
+from authapp.config.live import NotNow, Reading
+from authapp.config.options import PASSWORD_KEYS, USERNAME
+from authapp.config.overlay import Effective, GivenCredentials
+from authapp.database import Database
+from authapp.errors import BadUsername, ConfigError, Problem
+from authapp.models import Role, User
+from authapp.settings import Credentials, Installation
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What adopting will change: from the credentials that are stored to those that will be."""
+
+    before: Credentials | None
+    after: Credentials
+
+
+def adopt(database: Database, reading: Reading, *, from_none: bool = False) -> None:
+    """Take the credentials of file or environment into the Settings table, and lift the owner's lock.
+
+    Compares first, hashes outside the transaction and compares again inside. `from_none`: people begin to sign in
+    with this; if the credentials are not complete, with the setup wizard. Raises ConfigError when the credentials
+    break a rule; then nothing was written.
+    """
+    given = reading.given
+    adopted = (reading.changed or from_none) and bool(given) and _adopt_credentials(database, reading)
+    if from_none and not adopted:
+        with database.writing() as db:
+            _leave_none(db, settings.hold(db), _by(reading), given.username)
+    if given and (adopted or reading.edited):
+        _lift_lock(database, reading.effective)
+
+
+def _by(reading: Reading) -> Actor:
+    """Return who adopts, for the audit table: the file's place."""
+    place = next(filter(None, (reading.effective.place_of.get(key) for key in (*PASSWORD_KEYS, USERNAME))), None)
+    return Actor("config file", name=place.words if place else "")
+
+
+def _leave_none(db: Session, installation: Installation | None, by: Actor, username: str | None) -> Installation:
+    """Leave mode none in the transaction at hand, unless another process did so already."""
+    if installation is None:
+        raise NotNow
+    if installation.auth_mode == modes.BASIC:
+        return installation
+    return modes.leave_none(db, installation, by, username)
+
+
+def _adopt_credentials(database: Database, reading: Reading) -> bool:
+    """Bring the stored credentials into line with those given; tell whether anything was written."""
+    insist = False
+    while plan := _plan(database, reading.effective, reading.given):
+        if _carry_out(database, plan, reading, insist):
+            return True
+        insist = reading.given.has_secret  # somebody changed the stored credentials meanwhile; the file wins
+    return False
+
+
+def _plan(database: Database, effective: Effective, given: GivenCredentials) -> _Plan | None:
+    """Return what is to be changed, or None when it is so already (or half of the pair is still missing)."""
+    with database.reading() as db:
+        stored = _stored(db)
+        problems = check_against(db, effective, given)
+        owner = users.find(db, stored.username) if stored else None
+    if problems:
+        raise ConfigError(problems)
+    username = given.username if given.username is not None else stored and stored.username
+    known = _known_hash(given, stored)
+    if not username or not (known or given.password):
+        return None
+    after = Credentials(names.clean_username(username), known or passwords.hash_password(given.password or ""))
+    # A password that stands in the file is the owner's own, also when it was made for them.
+    becomes_own = given.has_secret and owner is not None and owner.must_change_password
+    return None if after == stored and not becomes_own else _Plan(stored, after)
+
+
+def check_against(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
+    """Return which rules the given credentials break, beside the users and the credentials that are there."""
+    return _check_bearer(db, effective, given) + check(effective, given, _stored(db))
+
+
+def _stored(db: Session) -> Credentials | None:
+    """Return the stored credentials that count; in mode none none do."""
+    installation = settings.installation(db)
+    return settings.credentials(db) if installation and installation.auth_mode == modes.BASIC else None
+
+
+def check(effective: Effective, given: GivenCredentials, stored: Credentials | None) -> list[Problem]:
+    """Return which rules the given credentials break; a password that was accepted once is not judged again."""
+    problems = []
+    if given.username is not None:
+        try:
+            names.clean_username(given.username)
+        except BadUsername as error:
+            problems.append(Problem(USERNAME, str(error), effective.place_of.get(USERNAME), closes=True))
+    username = given.username or (stored.username if stored else "")
+    if given.password is None or _known_hash(given, stored):
+        return problems
+    if user_passwords.broken_rules(effective, username, given.password):
+        policy = user_passwords.policy(effective)
+        rules = ", ".join(rule.text for rule in policy.rules)
+        message = f"the password does not fit the policy '{policy.name}', which asks for: {rules}"
+        place = effective.place_of.get(given.secret_key)
+        problems.append(Problem(given.secret_key, message, place, closes=True))
+    return problems
+
+
+def _known_hash(given: GivenCredentials, stored: Credentials | None) -> str | None:
+    """Return the hash that needs no hashing: the one given, or the stored one if the password belongs to it."""
+    if given.password_hash is not None:
+        return given.password_hash
+    if stored and (given.password is None or passwords.verify(stored.password_hash, given.password)):
+        return stored.password_hash
+    return None
+
+
+def _check_bearer(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
+    """Refuse a lone name that another user has: only with a password does that user become the owner.
+
+    Whoever signed up with it is put aside anyway, and must not be able to make an edit fail.
+    """
+    bearer = users.find(db, given.username) if given.username and not given.has_secret else None
+    if bearer is None or bearer.signed_up or users.is_owner(db, bearer.id) or modes.default_user(db):
+        return []
+    message = "another user has this name; give a password too, and that user becomes the owner"
+    return [Problem(USERNAME, message, effective.place_of.get(USERNAME), closes=True)]
+
+
+def _carry_out(database: Database, plan: _Plan, reading: Reading, insist: bool) -> bool:
+    """Write the plan in one transaction; False when the stored credentials are not those it was made for.
+
+    `insist`: write it even then.
+    """
+    with database.writing() as db:
+        by, held = _by(reading), settings.hold(db)
+        stored = _stored(db)
+        if stored != plan.before and not (insist and stored != plan.after):
+            return False
+        installation = _leave_none(db, held, by, plan.after.username)
+        owner = _make_owner(db, installation, plan.after.username, by)
+        if reading.given.has_secret:
+            owner.initial_password_at = None
+        settings.store_credentials(db, plan.after)
+        _complete_setup(db, installation, owner)
+        sessions.end_all(db, owner.id)
+        if plan.before is not None:
+            owner.recovered_at = clock.now()
+        renamed = plan.before is not None and plan.before.username != plan.after.username
+        audit.record(db, "credentials.adopted", by, target=owner, renamed=renamed, first=plan.before is None)
+    return True
+
+
+def _make_owner(db: Session, installation: Installation, username: str, by: Actor) -> User:
+    """Return the user who is the owner from now on, under this name.
+
+    A rename keeps the owner's row. If somebody else bears the name, that user becomes the owner, and the
+    former owner stays a superuser, without a password until one is set. But whoever made themselves by signing
+    up is put aside: a stranger must not become the owner by guessing the name.
+    """
+    owner = db.get(User, installation.owner_id) if installation.owner_id else None
+    bearer = users.find(db, username)
+    if bearer is not None and bearer is not owner and bearer.signed_up:
+        users.put_aside(db, bearer, by)
+    elif bearer is not None and bearer is not owner:
+        if owner is not None:
+            sessions.end_all(db, owner.id)
+            audit.record(db, "owner.replaced", by, target=owner)
+        owner = bearer
+    if owner is None:
+        owner = users.add(db, username, None, user_id=installation.owner_id, is_active=True, role=Role.ADMIN)
+    users.call(db, owner, username)
+    owner.is_active, owner.role, owner.password_hash = True, Role.ADMIN, None
+    return owner
+
+
+def _complete_setup(db: Session, installation: Installation, owner: User) -> None:
+    """Record who the owner is and that setup is over; the setup tokens go with it."""
+    completed_at = installation.setup_completed_at or clock.now().isoformat()
+    settings.store_installation(db, replace(installation, owner_id=owner.id, setup_completed_at=completed_at))
+    settings.remove(db, settings.SETUP_TOKEN)
+
+
+def found(db: Session, installation: Installation, credentials: Credentials, by: Actor) -> User:
+    """Make the first owner: user, credentials and the end of setup, in the transaction at hand."""
+    owner = _make_owner(db, installation, credentials.username, by)
+    owner.initial_password_at = None  # theirs, however the user came by it
+    settings.store_credentials(db, credentials, by=owner.id)
+    _complete_setup(db, installation, owner)
+    return owner
+
+
+def _lift_lock(database: Database, effective: Effective) -> None:
+    """Forget the owner's wrong tries: whoever can edit the file need not wait."""
+    with database.reading() as db:
+        credentials = settings.credentials(db)
+    if credentials is None:
+        return
+    bucket = logins.bucket_of(effective, credentials.username, "")
+    with database.writing() as db:
+        if throttle.lift(db, bucket.account):
+            audit.record(db, "sign-in.unlocked", Actor("config file"), target=users.find(db, credentials.username))

@@ -1,0 +1,135 @@
+"""The mode of an installation: recorded, and changed only from none to basic, or on purpose back.
+
+In mode `none` everybody is the default user: a superuser without a password, who becomes the owner when people
+begin to sign in. Nothing that was made before counts then, except what that user owns.
+"""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from authapp import audit, sessions, settings, users
+from authapp.audit import Actor
+from authapp.config.options import CREDENTIALS, MODE, OPTIONS
+from authapp.database import Database
+from authapp.errors import NotAllowed, Problem
+from authapp.models import DEFAULT_ID, Role, SignedIn, User
+from authapp.settings import Installation
+
+BASIC, NONE = "basic", "none"
+DEFAULT_USERNAME = "default"
+WAY_OUT = "write auth.mode: basic, or run `authapp mode set none`, which opens it on purpose"
+
+
+def locked(recorded: str, wanted: str) -> Problem | None:
+    """Return why an installation cannot start in the mode that is wanted, or None when it can."""
+    if recorded == wanted or (recorded, wanted) == (NONE, BASIC):
+        return None
+    message = f"the recorded mode is {recorded}, the wanted one is {wanted}: nobody drops the sign-in by accident"
+    return Problem(MODE, message, hint=WAY_OUT)
+
+
+def ensure_default_user(db: Session, installation: Installation) -> Installation:
+    """Make the default user of mode none, if there is none yet; the owner of before is the default user."""
+    user = db.get(User, installation.owner_id) if installation.owner_id else None
+    if user is None:
+        user = users.find(db, DEFAULT_USERNAME) or users.add(
+            db, DEFAULT_USERNAME, None, user_id=installation.owner_id, is_active=True, role=Role.ADMIN
+        )
+        installation = replace(installation, owner_id=user.id)
+        settings.store_installation(db, installation)
+    user.is_active, user.role, user.password_hash = True, Role.ADMIN, None
+    return installation
+
+
+def default_user(db: Session) -> User | None:
+    """Return who everybody is in mode none."""
+    installation = settings.installation(db)
+    if installation is None or installation.auth_mode != NONE or installation.owner_id is None:
+        return None
+    return db.get(User, installation.owner_id)
+
+
+# -- from none to basic ---------------------------------------------------------------------------------------
+
+
+def leave_none(db: Session, installation: Installation, by: Actor, username: str | None = None) -> Installation:
+    """Record mode basic, in the transaction at hand, and void every way in that could have been made before.
+
+    The default user stays, with everything it owns; it has no password until it becomes the owner. Whoever else
+    bears the `username` that the owner is to have is renamed.
+    """
+    sessions.end_everybodys(db)
+    settings.remove(db, CREDENTIALS)
+    settings.remove(db, settings.SETUP_TOKEN)
+    db.execute(update(User).values(password_hash=None, initial_password_at=None, recovered_at=None))
+    db.execute(update(User).where(_others(installation)).values(role=Role.USER))
+    db.expire_all()
+    bearer = users.find(db, username) if username else None
+    if bearer is not None and bearer.id != installation.owner_id:
+        users.put_aside(db, bearer, by, why="from mode none")
+    installation = replace(installation, auth_mode=BASIC, setup_completed_at=None)
+    settings.store_installation(db, installation)
+    audit.record(db, "mode.changed", by, before=NONE, after=BASIC)
+    return installation
+
+
+def _others(installation: Installation) -> ColumnElement[bool]:
+    return User.id != (installation.owner_id or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What leaving mode none would do: whom it makes the owner, what stays, and what counts no more."""
+
+    user_id: str
+    username: str
+    workspace_id: str = DEFAULT_ID
+    stored_options: tuple[str, ...] = ()
+    other_users: tuple[str, ...] = ()
+    demoted: tuple[str, ...] = ()
+    passwords: int = 0
+    sessions: int = 0
+
+
+def rehearse(database: Database) -> Rehearsal:
+    """Return what leaving mode none would do, without doing it. Raises NotAllowed in another mode."""
+    with database.reading() as db:
+        installation = settings.installation(db)
+        owner = default_user(db)
+        if installation is None or owner is None:
+            raise NotAllowed("This installation is in mode basic already; nothing would change.")
+        others = db.scalars(select(User).where(_others(installation)).order_by(User.username_key)).all()
+        return Rehearsal(
+            owner.id,
+            owner.username,
+            stored_options=tuple(sorted(key for key in settings.load_all(db) if _is_set_by_people(key))),
+            other_users=tuple(user.username for user in others),
+            demoted=tuple(user.username for user in others if user.is_superuser),
+            passwords=sum(user.password_hash is not None for user in (owner, *others)),
+            sessions=db.scalar(select(func.count()).select_from(SignedIn)) or 0,
+        )
+
+
+def _is_set_by_people(key: str) -> bool:
+    return key in OPTIONS and OPTIONS[key].settable
+
+
+# -- from basic to none ---------------------------------------------------------------------------------------
+
+
+def enter_none(database: Database, by: Actor) -> bool:
+    """Record mode none: the owner is the default user, everybody is signed out. False when it was so already."""
+    with database.writing() as db:
+        installation = settings.hold(db)
+        if installation is None or installation.auth_mode == NONE:
+            return False
+        sessions.end_everybodys(db)
+        settings.remove(db, CREDENTIALS)
+        settings.remove(db, settings.SETUP_TOKEN)
+        installation = replace(installation, auth_mode=NONE, setup_completed_at=None)
+        settings.store_installation(db, installation)
+        ensure_default_user(db, installation)
+        audit.record(db, "mode.changed", by, before=BASIC, after=NONE)
+    return True
