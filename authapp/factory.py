@@ -43,7 +43,9 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
     app.locations = where
     app.database = Database(database_url(start.values["database.url"], where))
-    app.live = LiveConfig(where, app.load_settings, provision.adopter(app.database), start=start, quiet=quiet)
+    # A worker, which is the quiet one, leaves mode none to its parent: it may be a late one, started anew.
+    adopt = provision.adopter(app.database, leaves_none=not quiet)
+    app.live = LiveConfig(where, app.load_settings, adopt, start=start, quiet=quiet)
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)

@@ -83,20 +83,23 @@ def load_rows(database: Database) -> dict[str, Any]:
         raise NotNow from error
 
 
-def adopter(database: Database) -> Adopt:
-    """Return what LiveConfig calls with each file it read."""
+def adopter(database: Database, *, leaves_none: bool = True) -> Adopt:
+    """Return what LiveConfig calls with each file it read; `leaves_none` as in `adopt`."""
 
     def adopt_or_wait(reading: Reading) -> None:
         try:
-            adopt(database, reading)
+            adopt(database, reading, leaves_none=leaves_none)
         except (DatabaseError, Busy) as error:
             raise NotNow from error
 
     return adopt_or_wait
 
 
-def adopt(database: Database, reading: Reading) -> None:
+def adopt(database: Database, reading: Reading, *, leaves_none: bool = True) -> None:
     """Bring the database into line: the mode, the owner's credentials, the secret key.
+
+    Only a process that starts leaves mode none: one that runs goes on as it was started, and answers nobody once
+    the mode is another. Without `leaves_none` it waits until its parent has done it.
 
     Raises ConfigError when the mode is locked or the credentials break a rule; then nothing was written. Raises
     NotNow before the installation was prepared.
@@ -106,8 +109,12 @@ def adopt(database: Database, reading: Reading) -> None:
     if installation is None:
         raise NotNow
     wanted = reading.effective.config.auth.mode
+    if installation.auth_mode != wanted and not reading.first:
+        return
     if problem := modes.locked(installation.auth_mode, wanted):
         raise ConfigError([replace(problem, place=reading.effective.place_of.get(MODE))])
+    if installation.auth_mode != wanted and not leaves_none:
+        raise NotNow
     if wanted == modes.BASIC:
         adoption.adopt(database, reading, from_none=installation.auth_mode == modes.NONE)
     _remember_secret_key(database, reading.effective)

@@ -77,7 +77,7 @@ class World:
         """The database, with its schema and what every installation has."""
         database = self.connect()
         upgrade(database)
-        provision.prepare(database)
+        provision.prepare(database, Start.from_layers(examine(self.locations)).values["auth.mode"])
         return database
 
     def connect(self) -> Database:
@@ -98,6 +98,11 @@ class World:
         app = create_app(self.locations, Start.from_layers(examine(self.locations), overrules))
         app.testing = False  # errors become answers, as in production
         return app
+
+    def write_mode(self, mode: str, *, credentials: bool = False) -> None:
+        """Write `auth.mode` into the config file, with Ada's credentials or without."""
+        given = f"server: {{basic-auth: {{username: '{ADA}', password: '{PASSWORD}'}}}}\n" if credentials else ""
+        self.write_config(f"auth: {{mode: {mode}}}\n{given}")
 
     def restart(self) -> None:
         """Stop the app; the next that is asked for starts with the files as they are now."""

@@ -33,13 +33,15 @@ class NotNow(Exception):
 class Reading:
     """A good config file that is still to be adopted.
 
-    `changed`: its credentials are not those read last; `edited`: it is not the first one read.
+    `changed`: its credentials are not those read last; `edited`: it is not the first one read; `first`: no good one
+    was read before, so that the process is still starting.
     """
 
     effective: Effective
     given: GivenCredentials
     changed: bool
     edited: bool
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class LiveConfig:
         changed = self._good is None or examined.given != self._good.given
         edited = self._seen is not None
         try:
-            self._adopt(Reading(self._start.freeze(examined.effective), examined.given, changed, edited))
+            frozen = self._start.freeze(examined.effective)
+            self._adopt(Reading(frozen, examined.given, changed, edited, self._good is None))
         except ConfigError as error:
             self._refuse(examined, error.problems)
             return
@@ -193,7 +196,7 @@ class LiveConfig:
         if self._good is not None and (rows := self._load()) != self._rows:
             effective, _ = lay(rows, self._good.around, self._good.document)
             frozen = self._start.freeze(effective)
-            self._adopt(Reading(frozen, self._good.given, changed=False, edited=False))
+            self._adopt(Reading(frozen, self._good.given, changed=False, edited=False, first=False))
             self._overlay(self._good, rows, self._snapshot.problems)
 
     def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:
