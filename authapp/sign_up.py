@@ -22,7 +22,7 @@ def sign_up(
     time, and makes nothing. Raises SignUpClosed, BadUsername, BadFullName, WeakPassword, TooManyTries.
     """
     effective = snapshot.effective
-    if not effective.config.auth.sign_up:
+    if not effective.config.auth.sign_up or effective.config.auth.mode == "none":
         raise SignUpClosed
     name, clean_full_name = names.clean_username(username), names.clean_full_name(full_name)
     user_passwords.policy(effective).require(password, user_passwords.context(effective, name))
