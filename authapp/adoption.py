@@ -19,8 +19,8 @@ from authapp import (
 )
 from authapp.audit import Actor
 from authapp.config.live import NotNow, Reading
-from authapp.config.options import PASSWORD_KEYS, USERNAME
-from authapp.config.overlay import Effective, GivenCredentials
+from authapp.config.options import MODE, PASSWORD_KEYS, USERNAME
+from authapp.config.overlay import Effective, GivenCredentials, Source
 from authapp.database import Database
 from authapp.errors import BadUsername, ConfigError, Problem
 from authapp.models import Role, User
@@ -48,13 +48,15 @@ def adopt(database: Database, reading: Reading, *, from_none: bool = False) -> N
         with database.writing() as db:
             _leave_none(db, settings.hold(db), _by(reading), given.username)
     if given and (adopted or reading.edited):
-        _lift_lock(database, reading.effective)
+        _lift_lock(database, reading.effective, _by(reading))
 
 
 def _by(reading: Reading) -> Actor:
-    """Return who adopts, for the audit table: the file's place."""
-    place = next(filter(None, (reading.effective.place_of.get(key) for key in (*PASSWORD_KEYS, USERNAME))), None)
-    return Actor("config file", name=place.words if place else "")
+    """Return who adopts, for the audit table: the layer, and the place in it."""
+    now = reading.effective
+    key = next(filter(now.pinned, (*PASSWORD_KEYS, USERNAME)), MODE)
+    place = now.place_of.get(key)
+    return Actor(str(now.source_of.get(key, Source.FILE)), name=place.words if place else "")
 
 
 def _leave_none(db: Session, installation: Installation | None, by: Actor, username: str | None) -> Installation:
@@ -209,7 +211,7 @@ def found(db: Session, installation: Installation, credentials: Credentials, by:
     return owner
 
 
-def _lift_lock(database: Database, effective: Effective) -> None:
+def _lift_lock(database: Database, effective: Effective, by: Actor) -> None:
     """Forget the owner's wrong tries: whoever can edit the file need not wait."""
     with database.reading() as db:
         credentials = settings.credentials(db)
@@ -218,4 +220,4 @@ def _lift_lock(database: Database, effective: Effective) -> None:
     bucket = logins.bucket_of(effective, credentials.username, "")
     with database.writing() as db:
         if throttle.lift(db, bucket.account):
-            audit.record(db, "sign-in.unlocked", Actor("config file"), target=users.find(db, credentials.username))
+            audit.record(db, "sign-in.unlocked", by, target=users.find(db, credentials.username))

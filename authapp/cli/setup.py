@@ -6,11 +6,12 @@ from authapp import invitations, settings, wizard
 from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, shell
 from authapp.cli.people import print_user
 from authapp.config.options import USERNAME
-from authapp.errors import ConfigError
+from authapp.errors import ConfigError, NotAllowed
 from authapp.installed import Installed
 from authapp.invitations import NewUser, Row
 from authapp.models import Role
 from authapp.paths import Locations
+from authapp.permissions import NOBODY_TO_MANAGE
 
 
 @click.command()
@@ -26,6 +27,8 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
     live = installed.live
     if live.snapshot.closed:
         raise ConfigError(live.snapshot.problems)
+    if live.current.config.auth.mode == "none":
+        raise NotAllowed(NOBODY_TO_MANAGE)
     name = username or click.prompt("Username")
     _require_good_name(installed, name)
     password = ask_password(from_stdin=password_stdin)

@@ -7,14 +7,19 @@ from authapp.models import AuditEntry
 
 # `event outcome`, or the event alone for every outcome.
 EVENTS = {
-    "credentials.adopted": "Credentials taken from the config file",
-    "owner.replaced": "Not the owner any more: the config file names another user",
+    "credentials.adopted": "Credentials taken from config file or environment",
+    "mode.changed": "The mode was changed",
+    "owner.replaced": "Not the owner any more: config file or environment name another user",
     "owner.restored": "The owner's missing row was made again",
     "password.proved": "Proved the password for a change",
     "recovery.reviewed": "Looked through the superusers after a recovery",
+    "secret-key.changed": "Another secret key: everybody was signed out",
+    "secret-key.rotated": "New secret key: everybody was signed out",
     "session.all-ended": "All sessions ended",
     "session.ended": "A session was ended",
     "session.everybodys-ended": "Everybody's sessions ended",
+    "setting.changed": "Setting changed",
+    "setting.reset": "Setting back to its default",
     "setup.completed": "Finished the setup",
     "sign-in success": "Signed in",
     "sign-in expired": "Refused: the initial password had expired",
@@ -42,9 +47,8 @@ def happening(entry: AuditEntry) -> str:
     detail = entry.detail or {}
     if entry.event == "user.edited" and detail.get("before") != entry.target:
         return f"Renamed, before: {detail.get('before')}"
-    if entry.event == "setting.changed":
-        return f"Setting changed: {detail.get('key')}"
-    return EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
+    said = EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
+    return f"{said}: {detail['key']}" if "key" in detail else said
 
 
 def moment(value: datetime | None) -> str:
