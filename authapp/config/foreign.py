@@ -31,7 +31,7 @@ MERGE = f"{STANDARD_TAG}merge"
 # What YAML makes of a text without quotes.
 READS_AS = {"int": "a number", "float": "a number", "bool": "true or false", "timestamp": "a date"}
 EMPTY = "it has no value"
-NOT_OURS = "left out: not about signing in"
+NOT_OURS = "left out: authapp has no use for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,5 +250,5 @@ def _others(found: Mapping[str, Variable], names: Sequence[str]) -> Iterator[Pro
         yield Problem(_shown(name), NOT_OURS, others[name].place)
     rest = [name for name in others if name not in theirs]
     if rest:
-        shown = ", ".join(name if re.fullmatch("[A-Z][A-Z0-9_]{0,59}", name) else "…" for name in rest)
+        shown = ", ".join(name if re.fullmatch("[A-Z_][A-Z0-9_]{0,59}", name) else "…" for name in rest)
         yield Problem(shown, NOT_OURS, others[rest[0]].place)
