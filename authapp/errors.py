@@ -60,6 +60,13 @@ class StartError(AuthappError):
     """A program cannot start or go on here; the text is the sentence to print."""
 
 
+class CannotImport(AuthappError):
+    """The file of another system cannot be made into a config file."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Nothing was imported: {reason}.")
+
+
 class SchemaOutdated(AuthappError):
     """The database's schema is not the one this version works with."""
 

@@ -1,6 +1,8 @@
 """`authapp config` and `authapp hash-password`."""
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,10 +21,13 @@ from authapp.cli.common import (
 from authapp.config.checks import warnings
 from authapp.config.examine import Examined, examine
 from authapp.config.example import example
+from authapp.config.foreign import LARGEST
+from authapp.config.foreign_names import EXPECTED
+from authapp.config.moving_in import move_in
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
 from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
-from authapp.errors import ConfigError, Problem
+from authapp.errors import CannotImport, ConfigError, Problem
 from authapp.installed import Installed, closing_database
 from authapp.paths import Locations
 
@@ -163,6 +168,34 @@ def _effective(locations: Locations) -> Effective:
 def config_example() -> None:
     """Print a commented config file with every option."""
     click.echo(example(), nl=False)
+
+
+@config_group.command("import")
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("--allow-none", is_flag=True, help="Where nobody had to sign in, let it stay so.")
+def config_import(file: str, *, allow_none: bool) -> None:
+    """Print a config file made from one of Kestra, LangSmith, Langflow or Langinfra; - is standard input."""
+    name = "standard input" if file == "-" else printable(Path(file).name or file)
+    moved = move_in(_content(file, name), name, allow_none=allow_none)
+    for problem in moved.left_out:
+        click.echo(printable(str(problem)), err=True)
+    click.echo(moved.text.encode(), nl=False)  # a config file is UTF-8, whatever the terminal is
+
+
+def _content(file: str, name: str) -> bytes:
+    """Return the content of another system's file; raises CannotImport."""
+    try:
+        return _standard_input() if file == "-" else paths.read_small_file(Path(file), LARGEST)
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
+        raise CannotImport(f"{name} {reason}; {EXPECTED}") from None
+
+
+def _standard_input() -> bytes:
+    content = sys.stdin.buffer.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"is larger than {LARGEST} bytes")
+    return content
 
 
 @click.command("hash-password")
