@@ -24,7 +24,7 @@ from authapp.config.example import example
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
 from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
-from authapp.errors import ConfigError, Problem
+from authapp.errors import ConfigError, Problem, StartError
 from authapp.installed import Installed
 from authapp.paths import Locations
 
@@ -39,15 +39,20 @@ def config_group() -> None:
 @config_option
 def config_check(locations: Locations, file: str | None) -> None:
     """Read a config file and print all its problems."""
-    wanted = replace(paths.locate(file), variables=locations.variables) if file else locations
+    wanted = _naming(file, locations) if file else locations
     examined = examine(wanted)
     told = {problem.key for problem in examined.problems}
     more = [problem for problem in _check_credentials(wanted, examined) if problem.key not in told]
     if problems := [*examined.problems, *more]:
         raise ConfigError(problems)
-    for warning in (*examined.around.warnings, *warnings(examined.effective, wanted.config_file)):
+    more = warnings(examined.effective, wanted.config_file, wanted.env_file)
+    for warning in (*examined.around.warnings, *more):
         click.echo(f"worth a look: {warning}", err=True)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
+
+
+def _naming(file: str, locations: Locations) -> Locations:
+    return replace(paths.locate(file), variables=locations.variables, env_file=locations.env_file)
 
 
 @config_group.command("show")
@@ -131,10 +136,10 @@ def config_set(locations: Locations, key: str, value: str) -> None:
 @config_option
 def config_unset(locations: Locations, key: str) -> None:
     """Take an option out of the Settings table: its default counts again."""
-    installed = existing(locations)
     (wanted, *more) = stored_options.find_all(key)
     if more:
         raise click.UsageError(f"{key} is a section; take out one option in it: {', '.join([wanted, *more])}.")
+    installed = existing(locations)
     stored_options.unset(installed.database, installed.live, [wanted], shell())
     _say_now(installed, wanted)
 
@@ -180,7 +185,7 @@ def _check_credentials(locations: Locations, examined: Examined) -> list[Problem
     file = sqlite_file(url)
     if file is None or file.exists():
         try:
-            with Database(url).reading() as db:
+            with closing_database(url) as database, database.reading() as db:
                 return provision.check_against(db, examined.effective, examined.given)
         except DatabaseError:
             pass  # the file can be judged without
@@ -190,7 +195,10 @@ def _check_credentials(locations: Locations, examined: Examined) -> list[Problem
 @contextmanager
 def closing_database(url: str) -> Iterator[Database]:
     """Open a database for a moment."""
-    database = Database(url)
+    try:
+        database = Database(url)
+    except ImportError:
+        raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None
     try:
         yield database
     finally:
