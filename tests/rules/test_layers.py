@@ -188,9 +188,7 @@ def test_a_password_from_above_hides_the_stored_hash(key: str, source: Source) -
     assert laid({}, STORED).pinned_password is None
 
 
-@pytest.mark.parametrize(
-    ("asked", "given"), [pair for pair in product(PASSWORD_KEYS, repeat=2) if len({*pair}) > 1]
-)
+@pytest.mark.parametrize(("asked", "given"), list(permutations(PASSWORD_KEYS, 2)))
 def test_explain_names_the_password_that_counts(asked: str, given: str) -> None:
     """Of a hidden password `explain` says which one counts instead, and where it stands."""
     effective = laid({Source.ENVIRONMENT: (asked, samples(asked)[0]), Source.FILE: (given, samples(given)[0])})
