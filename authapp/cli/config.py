@@ -21,6 +21,7 @@ from authapp.cli.common import (
 from authapp.config.checks import warnings
 from authapp.config.examine import Examined, examine
 from authapp.config.example import example
+from authapp.config.options import canonical
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
 from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
@@ -77,7 +78,7 @@ def config_explain(locations: Locations, key: str, *, as_json: bool) -> None:
     effective = _effective(locations)
     explained = [explain(effective, found) for found in keys]
     if as_json:
-        print_json([_facts(one) for one in explained] if len(keys) > 1 else _facts(explained[0]))
+        print_json([_facts(one) for one in explained] if _is_section(key, keys) else _facts(explained[0]))
         return
     for number, one in enumerate(explained):
         click.echo("\n" * (number > 0) + f"{one.key}: {printable(one.text)}\n{one.option.help}")
@@ -123,9 +124,7 @@ def _facts(one: Explained) -> dict[str, Any]:
 @config_option
 def config_set(locations: Locations, key: str, value: str) -> None:
     """Set an option in the Settings table, as the admin page does; it counts within a second."""
-    (wanted, *more) = stored_options.find_all(key)
-    if more:
-        raise click.UsageError(f"{key} is a section; set one option in it: {', '.join([wanted, *more])}.")
+    wanted = _one_option(key)
     installed = existing(locations)
     stored_options.store(installed.database, installed.live, {wanted: value}, shell())
     _say_now(installed, wanted)
@@ -136,12 +135,22 @@ def config_set(locations: Locations, key: str, value: str) -> None:
 @config_option
 def config_unset(locations: Locations, key: str) -> None:
     """Take an option out of the Settings table: its default counts again."""
-    (wanted, *more) = stored_options.find_all(key)
-    if more:
-        raise click.UsageError(f"{key} is a section; take out one option in it: {', '.join([wanted, *more])}.")
+    wanted = _one_option(key)
     installed = existing(locations)
     stored_options.unset(installed.database, installed.live, [wanted], shell())
     _say_now(installed, wanted)
+
+
+def _one_option(key: str) -> str:
+    """Return the option that is called so; a section is none, also when there is only one option in it."""
+    found = stored_options.find_all(key)
+    if _is_section(key, found):
+        raise click.UsageError(f"{key} is a section; name one option in it: {', '.join(found)}.")
+    return found[0]
+
+
+def _is_section(key: str, found: list[str]) -> bool:
+    return canonical(key) != canonical(found[0])
 
 
 def _say_now(installed: Installed, key: str) -> None:
