@@ -54,6 +54,24 @@ class Database:
         self.engine.dispose()
 
 
+def open_database(url: str) -> Database:
+    """Return a database; raises StartError where its driver is missing."""
+    try:
+        return Database(url)
+    except ImportError:
+        raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """Open a database for a while. Raises StartError."""
+    database = open_database(url)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
 def database_url(wanted: str | None, locations: paths.Locations) -> str:
     """Return the URL to use: the one wanted, with a relative SQLite path made absolute, or the default one."""
     if not wanted:

@@ -1,8 +1,7 @@
 """An installation as a command finds it, or founds it: its config, its database."""
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from authapp import logs, modes, paths, provision, settings, wizard
 from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
 from authapp.config.options import MODE
-from authapp.database import Database, database_url, require_schema, sqlite_file, upgrade
+from authapp.database import Database, database_url, open_database, opened, require_schema, sqlite_file, upgrade
 from authapp.errors import ConfigError, Problem, StartError
 from authapp.paths import Locations
 
@@ -38,21 +37,11 @@ def recorded_mode(locations: Locations, start: Start) -> str | None:
     if file is not None and not file.exists():
         return None
     try:
-        database = Database(url)
-        with closing_database(database), database.reading() as db:
+        with opened(url) as database, database.reading() as db:
             installation = settings.installation(db)
-    except (SQLAlchemyError, ImportError):
+    except (SQLAlchemyError, StartError):
         return None
     return installation.auth_mode if installation else None
-
-
-@contextmanager
-def closing_database(database: Database) -> Iterator[Database]:
-    """Close a database's connections at the end."""
-    try:
-        yield database
-    finally:
-        database.dispose()
 
 
 class Installed:
@@ -137,7 +126,4 @@ def _open_database(wanted: str | None, locations: Locations) -> Database:
     file = sqlite_file(url)
     if file is not None and file.parent != locations.data:
         paths.ensure_data_folder(file.parent)
-    try:
-        return Database(url)
-    except ImportError:
-        raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None
+    return open_database(url)

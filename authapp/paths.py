@@ -23,13 +23,14 @@ LARGEST_ENV_FILE = 256 * 1024  # bytes
 class Locations:
     """The config file to read or watch for, whether somebody named it, and the data folder.
 
-    `variables`: the environment, which is read once.
+    `variables`: the environment, which is read once; `env_file`: where some of it was read from, if anywhere.
     """
 
     config_file: Path
     named: bool
     data: Path
     variables: Variables = field(default_factory=dict, repr=False, compare=False)
+    env_file: Path | None = field(default=None, compare=False)
 
     @property
     def base(self) -> Path:
@@ -43,15 +44,16 @@ def locate(named: str | None = None, env_file: str | None = None) -> Locations:
     Raises ConfigError when a named file is not there, or the env file cannot be used.
     """
     found = read_environment(env_file)
+    beside = Path(env_file).absolute() if env_file is not None else None
     if wanted := named or (found["AUTHAPP_CONFIG"].text if "AUTHAPP_CONFIG" in found else None):
         file = Path(wanted).absolute()
         if reason := _unreachable(file):
             raise ConfigError([Problem("", f"this config file cannot be used ({reason})", Place(str(file)))])
-        return Locations(file, named=True, data=_data_beside(file), variables=found)
+        return Locations(file, named=True, data=_data_beside(file), variables=found, env_file=beside)
     here = Path("config.yml").absolute()
     if _unreachable(here) and not _unreachable(SYSTEM_CONFIG):
-        return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA, variables=found)
-    return Locations(here, named=False, data=_data_beside(here), variables=found)
+        return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA, variables=found, env_file=beside)
+    return Locations(here, named=False, data=_data_beside(here), variables=found, env_file=beside)
 
 
 def read_environment(env_file: str | None = None) -> Variables:
@@ -59,7 +61,7 @@ def read_environment(env_file: str | None = None) -> Variables:
 
     Raises ConfigError when the file cannot be read, or is unsafe.
     """
-    return {**(_read_env_file(Path(env_file)) if env_file else {}), **variables.from_process()}
+    return {**(_read_env_file(Path(env_file)) if env_file is not None else {}), **variables.from_process()}
 
 
 def _read_env_file(path: Path) -> Variables:

@@ -10,12 +10,16 @@ from dotenv.parser import Binding, parse_stream
 
 from authapp.errors import Place, Problem
 
+# A quote that ends before the value does: 'abc'#def.
+CUT_BEHIND_QUOTE = re.compile(r"""('(\\'|[^'])*'|"(\\"|[^"])*")#""")
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable: its text, where it stands, and what is wrong with how it is written (or nothing).
 
-    `cut`: a comment stands behind it, which may have been meant to be part of a secret.
+    `cut`: a comment stands behind it, or a space that is none to the eye is lost at its end; either may have been
+    meant to be part of a secret.
     """
 
     text: str = field(repr=False)
@@ -64,9 +68,9 @@ def _first_line(binding: Binding) -> int:
 
 def _variable(binding: Binding, place: Place, found: Variables) -> Variable | None:
     trouble = next(_troubles(binding, found), "")
-    behind = binding.original.string.partition("=")[2].strip()
-    cut = behind[:1] not in ("'", '"') and behind != binding.value
-    return Variable(binding.value or "", place, trouble, cut) if binding.value or trouble else None
+    behind = binding.original.string.partition("=")[2].strip(" \t\r\n")
+    cut = CUT_BEHIND_QUOTE.match(behind) if behind[:1] in ("'", '"') else behind != binding.value
+    return Variable(binding.value or "", place, trouble, bool(cut)) if binding.value or trouble else None
 
 
 def _troubles(binding: Binding, found: Variables) -> Iterator[str]:

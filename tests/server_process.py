@@ -133,9 +133,9 @@ class Server:
             )
         return self.process
 
-    def start(self, *arguments: str) -> "Server":
-        """Start the program and wait until each worker answers."""
-        process = self.launch(*arguments)
+    def start(self, *arguments: str, before: Sequence[str] = ()) -> "Server":
+        """Start the program and wait until each worker answers; `before` is put before its command."""
+        process = self.launch(*arguments, before=before)
         wait_for(lambda: process.poll() is not None or self.is_up(), "every worker answers")
         assert process.poll() is None, self.output
         return self

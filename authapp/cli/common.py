@@ -4,7 +4,8 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
 from getpass import GetPassWarning, getuser
@@ -15,7 +16,7 @@ import click
 
 from authapp import paths
 from authapp.audit import Actor
-from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
+from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
 from authapp.errors import AuthappError, ConfigError
 from authapp.installed import Installed, read_start, reason_of
 from authapp.names import is_storable
@@ -98,11 +99,12 @@ def existing(locations: Locations) -> Installed:
     return Installed(locations, must_exist=True)
 
 
-def existing_database(locations: Locations) -> Database:
+@contextmanager
+def existing_database(locations: Locations) -> Iterator[Database]:
     """Open just the database of an installation that is there already, without reading its config file into it."""
-    database = Database(_require_database(locations))
-    require_schema(database)
-    return database
+    with opened(_require_database(locations)) as database:
+        require_schema(database)
+        yield database
 
 
 def _require_database(locations: Locations) -> str:

@@ -24,11 +24,12 @@ from authapp.config.example import example
 from authapp.config.foreign import LARGEST
 from authapp.config.foreign_names import EXPECTED
 from authapp.config.moving_in import move_in
+from authapp.config.options import canonical
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
-from authapp.database import Database, DatabaseError, database_url, require_schema, sqlite_file
+from authapp.database import DatabaseError, database_url, opened, require_schema, sqlite_file
 from authapp.errors import CannotImport, ConfigError, Problem
-from authapp.installed import Installed, closing_database
+from authapp.installed import Installed
 from authapp.paths import Locations
 
 
@@ -42,15 +43,20 @@ def config_group() -> None:
 @config_option
 def config_check(locations: Locations, file: str | None) -> None:
     """Read a config file and print all its problems."""
-    wanted = replace(paths.locate(file), variables=locations.variables) if file else locations
+    wanted = _naming(file, locations) if file else locations
     examined = examine(wanted)
     told = {problem.key for problem in examined.problems}
     more = [problem for problem in _check_credentials(wanted, examined) if problem.key not in told]
     if problems := [*examined.problems, *more]:
         raise ConfigError(problems)
-    for warning in (*examined.around.warnings, *warnings(examined.effective, wanted.config_file)):
+    more = warnings(examined.effective, wanted.config_file, wanted.env_file)
+    for warning in (*examined.around.warnings, *more):
         click.echo(f"worth a look: {warning}", err=True)
     click.echo(f"{wanted.config_file.name} is fine." if wanted.config_file.exists() else "There is no config file.")
+
+
+def _naming(file: str, locations: Locations) -> Locations:
+    return replace(paths.locate(file), variables=locations.variables, env_file=locations.env_file)
 
 
 @config_group.command("show")
@@ -75,7 +81,7 @@ def config_explain(locations: Locations, key: str, *, as_json: bool) -> None:
     effective = _effective(locations)
     explained = [explain(effective, found) for found in keys]
     if as_json:
-        print_json([_facts(one) for one in explained] if len(keys) > 1 else _facts(explained[0]))
+        print_json([_facts(one) for one in explained] if _is_section(key, keys) else _facts(explained[0]))
         return
     for number, one in enumerate(explained):
         click.echo("\n" * (number > 0) + f"{one.key}: {printable(one.text)}\n{one.option.help}")
@@ -121,9 +127,7 @@ def _facts(one: Explained) -> dict[str, Any]:
 @config_option
 def config_set(locations: Locations, key: str, value: str) -> None:
     """Set an option in the Settings table, as the admin page does; it counts within a second."""
-    (wanted, *more) = stored_options.find_all(key)
-    if more:
-        raise click.UsageError(f"{key} is a section; set one option in it: {', '.join([wanted, *more])}.")
+    wanted = _one_option(key)
     installed = existing(locations)
     stored_options.store(installed.database, installed.live, {wanted: value}, shell())
     _say_now(installed, wanted)
@@ -134,12 +138,22 @@ def config_set(locations: Locations, key: str, value: str) -> None:
 @config_option
 def config_unset(locations: Locations, key: str) -> None:
     """Take an option out of the Settings table: its default counts again."""
+    wanted = _one_option(key)
     installed = existing(locations)
-    (wanted, *more) = stored_options.find_all(key)
-    if more:
-        raise click.UsageError(f"{key} is a section; take out one option in it: {', '.join([wanted, *more])}.")
     stored_options.unset(installed.database, installed.live, [wanted], shell())
     _say_now(installed, wanted)
+
+
+def _one_option(key: str) -> str:
+    """Return the option that is called so; a section is none, also when there is only one option in it."""
+    found = stored_options.find_all(key)
+    if _is_section(key, found):
+        raise click.UsageError(f"{key} is a section; name one option in it: {', '.join(found)}.")
+    return found[0]
+
+
+def _is_section(key: str, found: list[str]) -> bool:
+    return canonical(key) != canonical(found[0])
 
 
 def _say_now(installed: Installed, key: str) -> None:
@@ -158,7 +172,7 @@ def _effective(locations: Locations) -> Effective:
     if file is not None and not file.exists():
         click.echo(f"There is no installation here, so no Settings table either; looked for {file}.", err=True)
         return examined.effective
-    with closing_database(Database(url)) as database:
+    with opened(url) as database:
         require_schema(database)
         with database.reading() as db:
             return examine(locations, settings.load_all(db)).effective
@@ -211,7 +225,7 @@ def _check_credentials(locations: Locations, examined: Examined) -> list[Problem
     file = sqlite_file(url)
     if file is None or file.exists():
         try:
-            with Database(url).reading() as db:
+            with opened(url) as database, database.reading() as db:
                 return adoption.check_against(db, examined.effective, examined.given)
         except DatabaseError:
             pass  # the file can be judged without

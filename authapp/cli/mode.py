@@ -11,7 +11,7 @@ from authapp.config.options import MODE
 from authapp.config.overlay import Effective, GivenCredentials
 from authapp.database import Database
 from authapp.errors import Problem
-from authapp.installed import closing_database, read_start
+from authapp.installed import read_start
 from authapp.models import DEFAULT_ID
 from authapp.modes import Rehearsal
 from authapp.paths import Locations
@@ -27,7 +27,7 @@ def mode_group() -> None:
 @json_option
 def mode_show(locations: Locations, *, as_json: bool) -> None:
     """Print the recorded mode."""
-    with closing_database(existing_database(locations)) as database, database.reading() as db:
+    with existing_database(locations) as database, database.reading() as db:
         installation = settings.installation(db)
     mode = installation.auth_mode if installation else modes.BASIC
     if as_json:
@@ -51,7 +51,7 @@ class _Wanted:
 @json_option
 def mode_check(locations: Locations, mode: str, *, as_json: bool) -> None:
     """Rehearse the change from none to basic: what is kept, and what needs credentials from then on."""
-    with closing_database(existing_database(locations)) as database:
+    with existing_database(locations) as database:
         rehearsal = modes.rehearse(database)
         wanted = _read_wanted(locations, mode, database)
     if as_json:
@@ -119,7 +119,7 @@ def _facts(rehearsal: Rehearsal, wanted: _Wanted) -> dict[str, object]:
 def mode_set(locations: Locations, mode: str) -> None:
     """Go back to mode none: nobody has to sign in any more. Asks for the typed word."""
     says = read_start(locations, {MODE: mode}).written[MODE]
-    with closing_database(existing_database(locations)) as database:
+    with existing_database(locations) as database:
         click.echo(
             "In mode none nobody signs in: whoever reaches the address is a superuser. Every session ends, and the "
             "owner's password is forgotten; back in mode basic, everybody needs a new one.",

@@ -39,7 +39,7 @@ class UserName(click.ParamType[str]):
             return []
         try:
             locations = paths.locate(ctx.params.get("config_file"), ctx.params.get("env_file"))
-            with existing_database(locations).reading() as db:
+            with existing_database(locations) as database, database.reading() as db:
                 names = directory.usernames(db, incomplete)
         except (AuthappError, DatabaseError, click.ClickException):
             return []

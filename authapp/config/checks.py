@@ -6,7 +6,7 @@ from pathlib import Path
 
 from authapp.config.credentials import PASSWORD, PASSWORD_FILE
 from authapp.config.options import GOOD_SECRET_KEY, MODE, SECRET_KEY
-from authapp.config.overlay import Effective
+from authapp.config.overlay import Effective, Source
 from authapp.config.sections import Config
 from authapp.errors import Place, Problem
 
@@ -48,7 +48,7 @@ def _not_local(effective: Effective, key: str, value: str, hint: str = "") -> li
     return found
 
 
-def warnings(effective: Effective, config_file: Path) -> list[Problem]:
+def warnings(effective: Effective, config_file: Path, env_file: Path | None = None) -> list[Problem]:
     """Return what should be different: readable secrets, short secret keys, options without effect."""
     found = list(effective.ignored)
 
@@ -58,8 +58,9 @@ def warnings(effective: Effective, config_file: Path) -> list[Problem]:
     server = effective.config.server
     if server.basic_auth.enabled is not None:
         warn("server.basic-auth.enabled", "is ignored: signing in is always required", "take the line out")
-    if effective.pinned(PASSWORD) and _readable_by_others(config_file):
-        warn(PASSWORD, "others on this machine can read this password", f"chmod 600 {config_file.name}")
+    holder = config_file if effective.source_of.get(PASSWORD) is Source.FILE else env_file
+    if holder and _is_written(effective) and _readable_by_others(holder):
+        warn(PASSWORD, "others on this machine can read this password", f"chmod 600 {holder.name}")
     if effective.pinned(PASSWORD_FILE) and server.basic_auth.password_file:
         path = config_file.parent / server.basic_auth.password_file
         if _readable_by_others(path):
@@ -67,6 +68,12 @@ def warnings(effective: Effective, config_file: Path) -> list[Problem]:
     if effective.pinned(SECRET_KEY) and len(effective.get(SECRET_KEY).get_secret_value()) < GOOD_SECRET_KEY:
         warn(SECRET_KEY, f"is short; {GOOD_SECRET_KEY} random characters are better", "openssl rand -base64 32")
     return found
+
+
+def _is_written(effective: Effective) -> bool:
+    """Tell whether a password stands in a file, the config file or an env file: in these it has a line."""
+    place = effective.place_of.get(PASSWORD)
+    return effective.pinned(PASSWORD) and place is not None and place.line is not None
 
 
 def _readable_by_others(path: Path) -> bool:

@@ -126,7 +126,7 @@ def _value(key: str, variable: Variable, translate: Translate) -> Any:
     if variable.trouble:
         raise ValueError(variable.trouble)
     if variable.cut and OPTIONS[key].secret:
-        raise ValueError("would be cut at the #; write the value in quotes: '…'")
+        raise ValueError("would be cut at a # or at its end; write all of the value in quotes: '…'")
     text = translate(variable.text)
     return tuple(filter(None, re.split(r"[\s,]+", text))) if OPTIONS[key].many else text
 
@@ -145,15 +145,18 @@ def _is_kubernetes(name: str, text: str) -> bool:
 
 def _unknown(variables: Variables) -> Iterator[Problem]:
     """Yield what is called like ours and is none; a name that is like none of ours is not repeated."""
-    ours = [name for name in NAMES if name.startswith(PREFIX)]
+    # Compared without the prefix: that they share it makes no two names alike.
+    ours = [name.removeprefix(PREFIX) for name in NAMES if name.startswith(PREFIX)]
     for name, variable in variables.items():
         if not name.startswith(PREFIX) or name in NAMES or name in NO_OPTIONS:
             continue
         if _is_kubernetes(name, variable.text):
             continue
-        close = difflib.get_close_matches(name, ours, n=1, cutoff=LIKENESS)
-        if close:
-            yield Problem("", f"{name} is unknown, did you mean {close[0]}?", variable.place)
+        close = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1, cutoff=LIKENESS)
+        if close and name.isascii() and name.isidentifier():
+            # In a file whose line lacks its `=` the name ends with the value, and the line number says enough.
+            what = "this name" if variable.place.line else name
+            yield Problem("", f"{what} is unknown, did you mean {PREFIX}{close[0]}?", variable.place)
         else:
             hint = "`authapp config show` lists the options"
             place = variable.place if variable.place.line else None

@@ -202,7 +202,7 @@ class LiveConfig:
     def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:
         """Swap in a good file laid over these settings."""
         effective, _ = lay(rows, good.around, good.document)
-        found = (*good.around.warnings, *warnings(effective, self.locations.config_file))
+        found = (*good.around.warnings, *warnings(effective, self.locations.config_file, self.locations.env_file))
         self._report("warning", found, self._snapshot.warnings)
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
         for key in set(needs_restart) - set(self._snapshot.needs_restart):

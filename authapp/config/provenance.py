@@ -57,8 +57,14 @@ def shown(option: Option, value: Any) -> str:
     if value is None:
         return NOT_SET
     if option.key == "database.url":
-        return re.sub(r"(://[^:/?#]*):.*@", rf"\1:{HIDDEN}@", str(value))
+        return _without_password(str(value))
     return HIDDEN if option.secret else written(value)
+
+
+def _without_password(url: str) -> str:
+    """Mask a database address's password: before its `@`, whatever signs are in it, or among its parameters."""
+    masked = re.sub(r"(://[^:@]*):.*@", rf"\1:{HIDDEN}@", url)
+    return re.sub(r"([?&][^=&]*pass[^=&]*)=[^&]*", rf"\1={HIDDEN}", masked, flags=re.IGNORECASE)
 
 
 def written(value: Any) -> str:

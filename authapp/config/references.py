@@ -2,7 +2,7 @@
 
 import re
 
-from authapp.config.options import PASSWORD_KEYS, SECRET_KEY
+from authapp.config.options import OPTIONS, PASSWORD_KEYS, SECRET_KEY
 from authapp.variables import Variables
 
 REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::([^}]*))?\}", re.ASCII)
@@ -25,7 +25,7 @@ def resolve(key: str, text: str, variables: Variables) -> str:
         if found[0] == "$${":
             return "${"
         variable = variables.get(found[1])
-        damaged = variable is not None and (variable.trouble or (variable.cut and key in ONLY_WHOLE))
+        damaged = variable is not None and (variable.trouble or (variable.cut and OPTIONS[key].secret))
         if damaged or (variable is None and found[2] is None):
             raise NotSet
         return variable.text if variable is not None else found[2]

@@ -11,7 +11,7 @@ from werkzeug.security import generate_password_hash
 from authapp.config.checks import is_loopback, warnings
 from authapp.config.examine import Examined, examine
 from authapp.errors import Problem
-from authapp.paths import Locations
+from authapp.paths import Locations, locate
 from tests.world import CHEAPEST
 
 CANARY = "Xq7canaryZk4wJ9v"
@@ -344,6 +344,31 @@ def test_a_readable_clear_text_password_is_a_warning(tmp_path: Path, mode: int, 
     assert len(found) == count
     expected = "config.yml:1:23 server.basic-auth.password: others on this machine can read this password"
     assert all(str(problem) == f"{expected} (chmod 600 config.yml)" for problem in found)
+
+
+def env_warned(folder: Path, mode: int, line: str) -> list[str]:
+    """Return the warnings of a password that an env file with these rights gives, beside a readable config file."""
+    (folder / "config.yml").write_text("# nothing\n", encoding="utf-8")
+    (folder / "config.yml").chmod(0o644)
+    (folder / ".env").write_text(line, encoding="utf-8")
+    (folder / ".env").chmod(mode)
+    locations = locate(str(folder / "config.yml"), str(folder / ".env"))
+    found = warnings(examine(locations).effective, locations.config_file, locations.env_file)
+    return [str(problem) for problem in found]
+
+
+@pytest.mark.parametrize(("mode", "count"), [(0o600, 0), (0o640, 0), (0o644, 1)])
+def test_a_readable_env_file_with_a_password_is_a_warning(tmp_path: Path, mode: int, count: int) -> None:
+    """It names the env file, whoever may read the config file."""
+    found = env_warned(tmp_path, mode, f"# ours\nAUTHAPP_SUPERUSER_PASSWORD={CANARY}\n")
+    expected = ".env:2 server.basic-auth.password: others on this machine can read this password (chmod 600 .env)"
+    assert found == [expected] * count
+
+
+def test_a_password_of_the_process_blames_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that stands in no file is none that others can read there."""
+    monkeypatch.setenv("AUTHAPP_SUPERUSER_PASSWORD", CANARY)
+    assert not env_warned(tmp_path, 0o644, "# nothing\n")
 
 
 def test_a_readable_password_file_is_a_warning(tmp_path: Path) -> None:
