@@ -45,9 +45,10 @@ def locate(named: str | None = None, env_file: str | None = None) -> Locations:
     """
     found = read_environment(env_file)
     beside = Path(env_file).absolute() if env_file is not None else None
-    if wanted := named or (found["AUTHAPP_CONFIG"].text if "AUTHAPP_CONFIG" in found else None):
+    wanted = named if named is not None or "AUTHAPP_CONFIG" not in found else found["AUTHAPP_CONFIG"].text
+    if wanted is not None:
         file = Path(wanted).absolute()
-        if reason := _unreachable(file):
+        if reason := _unreachable(file) if wanted else "its name is empty":
             raise ConfigError([Problem("", f"this config file cannot be used ({reason})", Place(str(file)))])
         return Locations(file, named=True, data=_data_beside(file), variables=found, env_file=beside)
     here = Path("config.yml").absolute()

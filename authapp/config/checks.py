@@ -73,7 +73,8 @@ def warnings(effective: Effective, config_file: Path, env_file: Path | None = No
 def _is_written(effective: Effective) -> bool:
     """Tell whether a password stands in a file, the config file or an env file: in these it has a line."""
     place = effective.place_of.get(PASSWORD)
-    return effective.pinned(PASSWORD) and place is not None and place.line is not None
+    referred = any(given.referred for layer in effective.layers if (given := layer.values.get(PASSWORD)))
+    return effective.pinned(PASSWORD) and place is not None and place.line is not None and not referred
 
 
 def _readable_by_others(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from authapp.config.options import MODE, OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME
+from authapp.config.options import MODE, OPTIONS, PASSWORD_KEYS, SECRET_KEY, USERNAME, split
 from authapp.config.overlay import Layer, Source
 from authapp.config.yamlfile import LIKENESS, Given
 from authapp.errors import Problem
@@ -128,7 +128,7 @@ def _value(key: str, variable: Variable, translate: Translate) -> Any:
     if variable.cut and OPTIONS[key].secret:
         raise ValueError("would be cut at a # or at its end; write all of the value in quotes: '…'")
     text = translate(variable.text)
-    return tuple(filter(None, re.split(r"[\s,]+", text))) if OPTIONS[key].many else text
+    return split(text) if OPTIONS[key].many else text
 
 
 def _typed(key: str, value: Any) -> Any:

@@ -57,6 +57,11 @@ def canonical(key: str) -> str:
     return re.sub(r"[-_]", "", key).lower()
 
 
+def split(text: str) -> tuple[str, ...]:
+    """Return the values of a list that is written in one line, with commas or spaces between them."""
+    return tuple(filter(None, re.split(r"[\s,]+", text)))
+
+
 def is_placeholder(text: str) -> bool:
     """Tell whether a secret is still the one of an example file."""
     return text in PLACEHOLDERS or (text.startswith("<") and text.endswith(">"))

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from authapp import paths
-from authapp.config.options import OPTIONS, PASSWORD_KEYS, canonical
-from authapp.config.references import NotSet, resolve
+from authapp.config.options import OPTIONS, PASSWORD_KEYS, canonical, split
+from authapp.config.references import ONLY_WHOLE, NotSet, resolve
 from authapp.errors import Place, Problem
 from authapp.variables import Variables
 
@@ -29,10 +29,14 @@ FOREIGN = {"kestra": "a Kestra file", "config": "a file of Helm values"}
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a layer says of an option: a text (or list of texts, or a JSON value), and where."""
+    """What a layer says of an option: a text (or list of texts, or a JSON value), and where.
+
+    `referred`: the text is not what stands at that place, but that of a variable it names.
+    """
 
     value: Any
     place: Place | None = None
+    referred: bool = False
 
 
 @dataclass(slots=True)
@@ -223,17 +227,15 @@ class _Walk:
 
     def keep(self, key: str, key_node: yaml.Node, value: Any) -> None:
         """Note a value, with the environment variables it names in it."""
+        many = OPTIONS[key].many
         try:
-            value = (
-                tuple(resolve(key, text, self.variables) for text in value)
-                if OPTIONS[key].many
-                else resolve(key, value, self.variables)
-            )
+            texts = [resolve(key, text, self.variables) for text in (value if many else (value,))]
         except NotSet:
-            hint = "${NAME:default} has a value without it; $${ is a literal ${"
+            hint = "${NAME:default} has a value without it" + ("" if key in ONLY_WHOLE else "; $${ is a literal ${")
             self.problem(key, "names an environment variable that is not set, or is damaged", key_node, hint)
-        else:
-            self.document.values[key] = Given(value, self.place(key_node))
+            return
+        found = tuple(part for text in texts for part in split(text)) if many else texts[0]
+        self.document.values[key] = Given(found, self.place(key_node), referred=not many and texts[0] != value)
 
     def is_cut(self, node: yaml.ScalarNode) -> bool:
         """Tell whether YAML would make less of a secret: a block, several lines, or something behind a `#`."""

@@ -371,6 +371,17 @@ def test_a_password_of_the_process_blames_no_file(tmp_path: Path, monkeypatch: p
     assert not env_warned(tmp_path, 0o644, "# nothing\n")
 
 
+def test_a_readable_file_that_refers_to_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A readable config file that only names the variable with the password shows it to nobody."""
+    monkeypatch.setenv("PW", CANARY)
+    file = tmp_path / "config.yml"
+    file.write_text("server: {basic-auth: {username: ada, password: '${PW}'}}\n", encoding="utf-8")
+    file.chmod(0o644)
+    result = examine(locate(str(file)))
+    assert result.given.password == CANARY
+    assert warnings(result.effective, file) == []
+
+
 def test_a_readable_password_file_is_a_warning(tmp_path: Path) -> None:
     """The file with the password is meant, not the one that names it."""
     (tmp_path / "secret").write_bytes(b"Abc")

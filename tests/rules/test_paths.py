@@ -84,6 +84,12 @@ def test_a_named_file_that_is_not_there_is_an_error(here: Path, named: str) -> N
     assert str(here / named) in str(refusal.value)
 
 
+def test_a_name_that_is_empty_is_an_error() -> None:
+    """`--config "$UNSET"` never means the file that happens to be here."""
+    with pytest.raises(ConfigError, match="its name is empty"):
+        locate("")
+
+
 def test_a_file_in_another_folder_brings_its_data_folder(here: Path) -> None:
     """`data/` lies beside the file in use, and so does what its relative paths mean."""
     (here / "other").mkdir()

@@ -229,3 +229,18 @@ def test_no_text_with_dollar_signs_fails_or_is_told(pieces: list[str]) -> None:
     document = read(NAME, "".join(pieces), A="one")
     assert len(document.problems) + len(document.values) == 1
     assert CANARY not in repr(document.problems)
+
+
+# -- lists ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8, 127.0.0.1", "10.0.0.0/8,127.0.0.1", "10.0.0.0/8 127.0.0.1"])
+def test_a_list_in_one_variable(text: str) -> None:
+    """A list may stand in one text, with commas or spaces, written out or in a variable, as in the environment."""
+    assert said(PROXIES, text) == said(PROXIES, "${LIST}", LIST=text) == ("10.0.0.0/8", "127.0.0.1")
+
+
+def test_a_secret_that_is_not_set_is_told_no_escape() -> None:
+    """The hint names `$${` only where it means something: a secret is the text that was typed."""
+    assert "$${" not in refused(PASSWORD, "${MISSING}").hint
+    assert "$${" in refused(NAME, "${MISSING}").hint
