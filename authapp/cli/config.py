@@ -221,6 +221,8 @@ def hash_password(*, password_stdin: bool) -> None:
 
 def _check_credentials(locations: Locations, examined: Examined) -> list[Problem]:
     """Return what would keep the credentials from being adopted, as far as there is a database to ask."""
+    if examined.effective.config.auth.mode == "none":
+        return []  # nobody signs in with them; `mode check basic` looks
     url = database_url(examined.effective.config.database.url, locations)
     file = sqlite_file(url)
     if file is None or file.exists():

@@ -28,7 +28,16 @@ from authapp.web.security import (
     is_same_origin,
     looks_forwarded,
 )
-from authapp.web.state import App, database, database_trouble, effective, snapshot, the_app
+from authapp.web.state import (
+    App,
+    database,
+    database_trouble,
+    effective,
+    is_mode_none,
+    other_mode,
+    snapshot,
+    the_app,
+)
 
 csrf = CSRFProtect()
 # These answer whatever state the installation is in, and do not look at the database by themselves.
@@ -76,13 +85,12 @@ def _look_at_state() -> Answer:
 
 def _look_at_mode() -> Answer:
     """In mode none: answer only this machine, unless it is open on purpose, and nothing about people."""
-    app, mode = the_app(), effective().config.auth.mode
-    if app.recorded_mode and app.recorded_mode != mode:
+    if other := other_mode():
         raise ServiceUnavailable(
-            f"This server was started in mode {mode}, and the installation is in mode {app.recorded_mode} by now. "
-            "Restart it."
+            f"This server was started in mode {effective().config.auth.mode}, and the installation is in mode {other} "
+            "by now. Restart it."
         )
-    if mode != "none":
+    if not is_mode_none():
         return None
     if is_none_only_local(effective().config):
         _require_local("In mode none, these pages open at a loopback address only, and through no proxy.")

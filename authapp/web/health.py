@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from authapp import wizard
 from authapp.web.security import access
-from authapp.web.state import database, database_trouble, snapshot
+from authapp.web.state import database, database_trouble, other_mode, snapshot
 
 bp = Blueprint("health", __name__)
 
@@ -23,8 +23,8 @@ def readyz() -> Response:
     if trouble := database_trouble():
         return _word(trouble[0], 503)
     now = snapshot()
-    if now.closed or now.pending:
-        return _word("config" if now.closed else "database", 503)
+    if now.closed or now.pending or other_mode():
+        return _word("database" if now.pending else "config", 503)
     if now.problems:
         return _word("config")
     with database().reading() as db:

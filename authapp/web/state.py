@@ -125,6 +125,12 @@ def effective() -> Effective:
     return snapshot().effective
 
 
+def other_mode() -> str | None:
+    """Return the recorded mode when it is another one than this process was started in."""
+    recorded = the_app().recorded_mode
+    return recorded if recorded and recorded != effective().config.auth.mode else None
+
+
 def is_mode_none() -> bool:
     """Tell whether nobody signs in here."""
     return effective().config.auth.mode == "none"

@@ -239,6 +239,8 @@ def test_a_server_left_in_mode_none(none: World) -> None:
     none.look()
     page = none.browser().get("/")
     assert (page.status_code, "Restart" in page.text) == (503, True)
+    ready = none.browser().get("/readyz")
+    assert (ready.status_code, ready.text) == (503, "config\n")
 
 
 def test_a_server_left_in_mode_basic(cast: World) -> None:
