@@ -86,10 +86,8 @@ def _look_at_state() -> Answer:
 def _look_at_mode() -> Answer:
     """In mode none: answer only this machine, unless it is open on purpose, and nothing about people."""
     if other := other_mode():
-        raise ServiceUnavailable(
-            f"This server was started in mode {effective().config.auth.mode}, and the installation is in mode {other} "
-            "by now. Restart it."
-        )
+        mine = effective().config.auth.mode
+        raise ServiceUnavailable(f"This server was started in mode {mine}; by now the mode is {other}. Restart it.")
     if not is_mode_none():
         return None
     if is_none_only_local(effective().config):
