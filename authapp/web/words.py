@@ -44,6 +44,8 @@ def happening(entry: AuditEntry) -> str:
         return f"Renamed, before: {detail.get('before')}"
     if entry.event == "setting.changed":
         return f"Setting changed: {detail.get('key')}"
+    if entry.event == "setting.reset":
+        return f"Setting back to its default: {detail.get('key')}"
     return EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
 
 

@@ -288,6 +288,8 @@ def test_history_tells_what_was_changed(cast: World) -> None:
     assert "Renamed, before: bob" in ada.get(at(cast, "robert")).text
     assert "Full name changed" in ada.get(at(cast, "robert")).text
     assert "Setting changed: organization.name" in ada.get(at(cast, ADA)).text
+    ada.post("/admin/settings/reset", {"key": "organization.name"}, form="/admin/settings")
+    assert "Setting back to its default: organization.name" in ada.get(at(cast, ADA)).text
 
 
 def test_history_tells_to_whom(cast: World) -> None:
