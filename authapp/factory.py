@@ -19,6 +19,7 @@ from authapp.web import (
     identity,
     invite,
     login,
+    options,
     sign_up,
     user,
     users,
@@ -49,7 +50,7 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
-    for module in (health, wizard, login, sign_up, account, admin, users, invite, user, api):
+    for module in (health, wizard, login, sign_up, account, admin, options, users, invite, user, api):
         app.register_blueprint(module.bp)
     guard.init_app(app)
     app.live.look()

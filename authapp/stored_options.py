@@ -7,8 +7,9 @@ from authapp import audit, permissions, settings
 from authapp.audit import Actor
 from authapp.config.live import LiveConfig
 from authapp.config.options import OPTIONS, canonical
+from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadValue, NoSuchOption, Pinned
+from authapp.errors import BadValue, NoSuchOption, Pinned, Refused
 
 
 def store(database: Database, live: LiveConfig, values: Mapping[str, object], by: Actor) -> None:
@@ -22,11 +23,38 @@ def store(database: Database, live: LiveConfig, values: Mapping[str, object], by
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, permissions.SETTINGS)
-        _require_free(live, values)
+        _require_free(_known(live), values)
         for key, value in ready.items():
             if settings.load(db, key) != value:
                 settings.store(db, key, value, by=by.user_id)
                 audit.record(db, "setting.changed", by, key=key)
+
+
+def changed(effective: Effective, sent: Mapping[str, str], seen: Mapping[str, str]) -> dict[str, str]:
+    """Return what a form changes: what is neither in force already, nor what its sender saw in it.
+
+    So a form that was open for a while takes nothing back that somebody else changed meanwhile. Raises
+    NoSuchOption.
+    """
+    _require_settable(sent)
+    return {
+        key: text
+        for key, text in sent.items()
+        if (value := _meaning(key, text)) != effective.get(key)
+        and (key not in seen or value != _meaning(key, seen[key]))
+    }
+
+
+def refusals(live: LiveConfig, values: Mapping[str, object]) -> dict[str, Refused]:
+    """Return why `store` takes none of these values: what is wrong with each, by key."""
+    known, found = _known(live), dict[str, Refused]()
+    for key, value in values.items():
+        try:
+            _require_free(known, [key])
+            _ready(key, value)
+        except (BadValue, Pinned) as error:
+            found[key] = error
+    return found
 
 
 def unset(database: Database, live: LiveConfig, keys: Iterable[str], by: Actor) -> None:
@@ -35,7 +63,7 @@ def unset(database: Database, live: LiveConfig, keys: Iterable[str], by: Actor) 
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, permissions.SETTINGS)
-        _require_free(live, keys)
+        _require_free(_known(live), keys)
         for key in keys:
             if settings.load(db, key) is not None:
                 settings.remove(db, key)
@@ -67,9 +95,21 @@ def _ready(key: str, value: object) -> object:
         raise BadValue(f"{key} {error}.", key) from None
 
 
-def _require_free(live: LiveConfig, keys: Iterable[str]) -> None:
-    """Refuse what is pinned, as far as this process knows or by what the file says this very moment."""
-    known = (live.current, live.glance())
+def _meaning(key: str, text: str) -> object:
+    """Return the typed value of a text, or the text where it has none."""
+    try:
+        return OPTIONS[key].convert(text)
+    except ValueError:
+        return text
+
+
+def _known(live: LiveConfig) -> tuple[Effective, Effective]:
+    """Return what this process knows, and what the file says this very moment."""
+    return live.current, live.glance()
+
+
+def _require_free(known: Iterable[Effective], keys: Iterable[str]) -> None:
+    """Refuse what is pinned."""
     for key in keys:
         for effective in known:
             if effective.pinned(key):

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,10 +27,12 @@ from authapp.audit import Actor
 from authapp.config.examine import Start, examine
 from authapp.config.live import Snapshot
 from authapp.database import Database, upgrade
+from authapp.errors import Place
 from authapp.factory import create_app
 from authapp.invitations import NewUser
 from authapp.models import AuditEntry, Base, Role, SignedIn, User
 from authapp.paths import Locations, locate
+from authapp.variables import Variable
 from authapp.web.state import App
 
 # Only for tests: the least that argon2 accepts.
@@ -52,13 +54,17 @@ def use_cheap_hashes() -> None:
 
 @dataclass
 class World:
-    """One installation in a folder of its own: config file, data folder, database, app."""
+    """One installation in a folder of its own: config file, data folder, database, app.
+
+    `variables`: its environment, beside that of the tests; an app that runs has read it already.
+    """
 
     folder: Path
     _empty_database: Path
     database_url: str | None = None
     browsers: list["Browser"] = field(default_factory=list)
     connections: list[Database] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def config_file(self) -> Path:
@@ -68,9 +74,13 @@ class World:
     @property
     def locations(self) -> Locations:
         """Where things are."""
-        if not self.config_file.exists():
-            return Locations(self.config_file, named=False, data=self.folder / "data")
-        return locate(str(self.config_file))
+        found = Locations(self.config_file, named=False, data=self.folder / "data")
+        if self.config_file.exists():
+            found = locate(str(self.config_file))
+        given = {
+            name: Variable(text, Place(f"environment variable {name}")) for name, text in self.variables.items()
+        }
+        return replace(found, variables={**found.variables, **given})
 
     @cached_property
     def database(self) -> Database:

@@ -35,6 +35,11 @@ class Option:
         """What converts values; made when the first one comes, because most options keep their default."""
         return TypeAdapter(self.annotation, config=ConfigDict(hide_input_in_errors=True))
 
+    @cached_property
+    def schema(self) -> Mapping[str, Any]:
+        """What a value is like, as JSON Schema has it: `type`, `enum`, `minimum`, `maximum`, `format`."""
+        return self.adapter.json_schema()
+
     def to_json(self, value: Any) -> Any:
         """Return a typed value as a row of the Settings table holds it."""
         return self.adapter.dump_python(value, mode="json")
@@ -116,6 +121,11 @@ def _from_field(key: str, field: FieldInfo) -> Option:
 
 
 OPTIONS: dict[str, Option] = {option.key: option for option in _declared(Config)}
+# What each section is about, as its declaration says after its name.
+SECTIONS = {
+    name: (field.annotation.__doc__ or "").partition(": ")[2] if isinstance(field.annotation, type) else ""
+    for name, field in Config.model_fields.items()
+}
 
 CREDENTIALS = "server.basic-auth"
 USERNAME = f"{CREDENTIALS}.username"

@@ -87,11 +87,6 @@ class Effective:
         """The key that pins the owner's password, or None."""
         return next((key for key in PASSWORD_KEYS if self.pinned(key)), None)
 
-    @property
-    def from_file(self) -> list[tuple[str, Place | None]]:
-        """Every pinned option and its place, in the order of the declarations."""
-        return [(key, self.place_of.get(key)) for key in OPTIONS if self.pinned(key)]
-
 
 def overlay(layers: Iterable[Layer]) -> tuple[Effective, list[Problem]]:
     """Lay layers over each other, lowest first: for each option the highest that has a value wins.

@@ -1,6 +1,7 @@
 """Where each value comes from: what every layer says of an option, and who won."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +29,8 @@ class Said:
 class Explained:
     """An option: the value in force, the layer and place it comes from, and what each layer says, highest first.
 
-    `note` says why something else is in force than the layers lead one to expect.
+    `note` says why something else is in force than the layers lead one to expect; `elsewhere` what supplies the
+    value in force when none of them does: what is read once, at start, outlives an edit.
     """
 
     key: str
@@ -39,10 +41,13 @@ class Explained:
     pinned: bool
     said: tuple[Said, ...]
     note: str = ""
+    elsewhere: str = ""
 
     @property
     def supplier(self) -> str:
         """Who supplied the value, in words: `config.yml, line 12`, or the name of the layer."""
+        if self.elsewhere:
+            return self.elsewhere
         return self.place.words if self.pinned and self.place else str(self.source)
 
     @property
@@ -76,11 +81,18 @@ def written(value: Any) -> str:
     return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
-def explain(effective: Effective, key: str) -> Explained:
-    """Return what is known of where an option's value comes from."""
+def explain(effective: Effective, key: str, edited: Collection[str] = ()) -> Explained:
+    """Return what is known of where an option's value comes from.
+
+    `edited`: the options whose layers say something else by now than when the process started.
+    """
     option = OPTIONS[key]
-    said = [Said(Source.DEFAULT, shown(option, option.default))]
-    said += [_said(option, layer.source, layer.values[key]) for layer in effective.layers if key in layer.values]
+    lowest_first = [Said(Source.DEFAULT, shown(option, option.default))]
+    lowest_first += [
+        _said(option, layer.source, layer.values[key]) for layer in effective.layers if key in layer.values
+    ]
+    said = tuple(reversed(lowest_first))
+    elsewhere = _elsewhere(effective, option, edited)
     return Explained(
         key,
         option,
@@ -88,14 +100,33 @@ def explain(effective: Effective, key: str) -> Explained:
         effective.source_of.get(key, Source.DEFAULT),
         effective.place_of.get(key),
         effective.pinned(key),
-        tuple(reversed(said)),
-        _note(effective, key),
+        said,
+        _edit(said[0]) if key in edited else _note(effective, key),
+        elsewhere,
     )
 
 
-def explain_all(effective: Effective) -> list[Explained]:
-    """Return every option explained, in the order of the declarations."""
-    return [explain(effective, key) for key in OPTIONS]
+def explain_all(effective: Effective, edited: Collection[str] = ()) -> list[Explained]:
+    """Return every option explained, in the order of the declarations; `edited` as in `explain`."""
+    return [explain(effective, key, edited) for key in OPTIONS]
+
+
+def _elsewhere(effective: Effective, option: Option, edited: Collection[str]) -> str:
+    """Return what supplies the value in force, if the layers do not: it was settled when the process started."""
+    if option.key in edited:
+        return "since the start"
+    if not option.restart:
+        return ""
+    winner = effective.source_of.get(option.key)
+    laid = next((layer.values[option.key] for layer in effective.layers if layer.source is winner), None)
+    said = option.convert(laid.value) if laid else option.default
+    return "" if effective.get(option.key) == said else "command line"
+
+
+def _edit(highest: Said) -> str:
+    """Say what will count after a restart."""
+    where = highest.place.words if highest.place else f"the {highest.source}"
+    return f"By now {where} says {highest.text}; that counts after a restart"
 
 
 def _said(option: Option, source: Source, given: Any) -> Said:
@@ -109,7 +140,7 @@ def _said(option: Option, source: Source, given: Any) -> Said:
 def _note(effective: Effective, key: str) -> str:
     """Say which other form of the owner's password counts instead of this one."""
     other = next((name for name in PASSWORD_KEYS if name in effective.source_of), None)
-    if key not in PASSWORD_KEYS or other in (None, key):
+    if key not in PASSWORD_KEYS or other is None or other == key:
         return ""
-    place = effective.place_of.get(other or "")
-    return f"{place.words if place else 'The Settings table'} gives {other} instead"
+    place = effective.place_of.get(other)
+    return f"{place.words if place and effective.pinned(other) else 'The Settings table'} gives {other} instead"

@@ -159,13 +159,6 @@ class SignUpForm(Form):
     password = _password("Password", "new-password", "Choose a password.")
 
 
-class OrganizationForm(Form):
-    """What organization and workspace are called."""
-
-    organization = StringField("Organization", filters=[_strip], validators=[InputRequired("Type a name.")])
-    workspace = StringField("Workspace", filters=[_strip], validators=[InputRequired("Type a name.")])
-
-
 class TypedForm(Form):
     """Confirm something that cannot be undone by typing a word."""
 

@@ -107,6 +107,22 @@ def show_recovery(person: Person) -> None:
     person.open("/login").page.get_by_text("Trouble signing in?").click()
 
 
+def unfold(person: Person) -> None:
+    """As Ada, set something, and look at what each layer says of every option."""
+    person.sign_in().open("/admin/settings")
+    person.page.get_by_label("throttle.attempts", exact=True).fill("7")
+    person.press("Save: Throttle")
+    for summary in person.page.locator("summary").all():
+        summary.click()
+
+
+def be_refused(person: Person) -> None:
+    """As Ada, type something that does not fit."""
+    person.sign_in().open("/admin/settings")
+    person.page.get_by_label("session.lifetime", exact=True).fill("soon")
+    person.press("Save: Session")
+
+
 # name -> the server it is a page of, and the way to it
 PAGES: dict[str, tuple[str, Way]] = {
     "setup token": ("waiting", lambda person: person.open("/setup")),
@@ -167,6 +183,8 @@ PAGES: dict[str, tuple[str, Way]] = {
     ),
     "sessions": ("shared", lambda person: person.sign_in().open("/admin/sessions")),
     "settings": ("shared", lambda person: person.sign_in().open("/admin/settings")),
+    "settings, unfolded": ("shared", unfold),
+    "settings, refused": ("shared", be_refused),
     "own sessions": ("shared", lambda person: person.sign_in().open("/account/sessions")),
     "initial password to be replaced": ("shared", be_invited),
     "sign up": ("open_to_all", lambda person: person.open("/sign-up")),

@@ -11,7 +11,7 @@ from tests.world import ADA, BOB, PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-keyboard")]
 Visitor = Callable[..., Person]
-MOST_STEPS = 60
+MOST_STEPS = 100
 # What the focused element is called, and whether an outline shows that it has the focus.
 WHERE = """() => {
   const element = document.activeElement;
@@ -172,6 +172,24 @@ def test_the_form_for_a_new_user(shared: Server, visitor: Visitor) -> None:
     ada.page.keyboard.press("Space")
     use(ada, "Save")
     assert ada.switch("Active: dora").get_attribute("aria-checked") == "true"
+
+
+def test_a_setting(shared: Server, visitor: Visitor) -> None:
+    """With the keyboard alone a setting is typed, saved with Enter, looked at layer by layer, and set back."""
+    ada = visitor(shared).sign_in().open("/admin/settings")
+    step_to(ada, "throttle.attempts")
+    ada.page.keyboard.press("Control+A")
+    ada.page.keyboard.type("7")
+    with ada.page.expect_navigation():
+        ada.page.keyboard.press("Enter")
+    assert "Saved: throttle.attempts." in ada.text
+    row = ada.page.locator("[id='throttle.attempts']")
+    expect(row).to_be_in_viewport()
+    step_to(ada, "Settings table")
+    ada.page.keyboard.press("Enter")
+    expect(row.locator(".layers")).to_contain_text("default")
+    use(ada, "Back to default: throttle.attempts")
+    assert "throttle.attempts is back to its default: 10." in ada.text
 
 
 @pytest.mark.parametrize(

@@ -260,26 +260,20 @@ def test_an_edit_gives_new_credentials(recovered: Person) -> None:
 def test_recovery_sticks(recovered: Person) -> None:
     """When the lines are taken out of the file again, the new password still works, and the old one does not."""
     recovered.server.write_config("# nothing here\nauth:\n  new-user-is-active: true\n")
-    recovered.sign_in(ADA, OTHER_PASSWORD).open("/admin/users")
-    wait_for(lambda: "auth.new-user-is-active" in recovered.open("/admin/users").text, "the edit is in force")
+    recovered.sign_in(ADA, OTHER_PASSWORD)
+    wait_for(lambda: "config.yml:3:3" in recovered.open("/admin/settings").text, "the edit is in force")
     assert recovered.press("Sign out").sign_in(ADA, OTHER_PASSWORD).path == "/"
     assert "do not match" in recovered.press("Sign out").sign_in(ADA, PASSWORD).text
 
 
 def test_the_admin_pages_show_the_place(recovered: Person) -> None:
-    """The admin pages show which values the file supplies and at which line, and no value."""
-    recovered.sign_in(ADA, OTHER_PASSWORD).open("/admin/users")
-    facts = dict(
-        zip(
-            recovered.page.locator(".facts dt").all_inner_texts(),
-            recovered.page.locator(".facts dd").all_inner_texts(),
-            strict=True,
-        )
-    )
-    assert facts == {
-        "server.basic-auth.username": "config.yml, line 3",
-        "server.basic-auth.password": "config.yml, line 4",
-    }
+    """The admin pages show which values the file supplies, at which line and column, and no secret."""
+    recovered.sign_in(ADA, OTHER_PASSWORD).open("/admin/settings")
+    for key, place in {"username": "config.yml:3:5", "password": "config.yml:4:5"}.items():
+        told = recovered.page.locator(f"[id='server.basic-auth.{key}'] summary").inner_text()
+        assert told.startswith(f"config file {place}")
+    supplied = recovered.page.locator("summary", has_text="config file").all()
+    assert len(supplied) == 2
     assert OTHER_PASSWORD not in recovered.page.content()
 
 

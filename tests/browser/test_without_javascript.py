@@ -78,9 +78,20 @@ def test_the_whole_admin_page(shared: Server, visitor: Visitor) -> None:
     ada.press("Delete…").fill(proof=PASSWORD).press("Go on").fill(typed="delete").press("Delete for good")
     assert "2 users deleted." in ada.text
     assert ada.follow("Sessions").heading == "Sessions"
-    assert (
-        ada.follow("Settings").fill(organization="Acme").press("Save").text.startswith("Skip to the content\nAcme")
-    )
+
+
+def test_the_settings(shared: Server, visitor: Visitor) -> None:
+    """A setting is changed, its layers are unfolded, and it is set back, without JavaScript."""
+    ada = plain(visitor, shared).sign_in().open("/admin/settings")
+    ada.page.get_by_label("organization.name", exact=True).fill("Acme")
+    ada.press("Save: Organization and workspace")
+    assert ada.text.startswith("Skip to the content\nAcme")
+    told = ada.page.locator("[id='organization.name']")
+    told.locator("summary").click()
+    assert "Default" in told.locator(".layers").inner_text()
+    shared.forget_proofs()
+    ada.press("Back to default: organization.name").fill(proof=PASSWORD).press("Go on")
+    assert "organization.name is back to its default: Default." in ada.text
 
 
 def test_changing_ones_password(shared: Server, visitor: Visitor) -> None:

@@ -59,7 +59,6 @@ def test_without_layers_the_defaults_are_in_force() -> None:
     effective = lay()
     assert effective.config == Config()
     assert not effective.source_of
-    assert not effective.from_file
 
 
 @PROPERTY
@@ -110,7 +109,6 @@ def test_a_pinned_option_knows_its_place() -> None:
     )
     assert effective.pinned("organization.name")
     assert str(effective.place_of["organization.name"]) == "config.yml:12:1"
-    assert effective.from_file == [("organization.name", Place("config.yml", 12, 1))]
 
 
 def test_a_setting_is_not_pinned() -> None:

@@ -147,3 +147,44 @@ def test_what_was_set_comes_back(cast: World) -> None:
 def test_only_superusers_set_options(cast: World, name: str) -> None:
     """Nobody sets options who is no active superuser."""
     refused(cast, {NAME: "Looms"}, NotAllowed, acting(cast, name))
+
+
+# -- forms ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen", "changes"),
+    [
+        ("12h", None, False),  # in force already
+        ("720m", None, False),  # the same, written otherwise
+        ("1h", None, True),
+        ("1h", "12h", True),
+        ("1h", "60m", False),  # what the form held when it was opened
+        ("soon", None, True),  # for `store` to refuse
+        ("soon", "soon", False),
+    ],
+)
+def test_what_a_form_changes(cast: World, sent: str, seen: str | None, *, changes: bool) -> None:
+    """A form changes what says something else than what is in force, and than what its sender saw in it."""
+    key = "session.lifetime"
+    found = stored_options.changed(cast.snapshot.effective, {key: sent}, {key: seen} if seen else {})
+    assert found == ({key: sent} if changes else {})
+
+
+@pytest.mark.parametrize("key", ["server.port", "server.secret-key", "no.such"])
+def test_what_no_form_changes(cast: World, key: str) -> None:
+    """What cannot be set is refused before it is compared with what is in force."""
+    with pytest.raises(NoSuchOption):
+        stored_options.changed(cast.snapshot.effective, {key: "8080"}, {})
+
+
+def test_every_refusal_is_told(cast: World) -> None:
+    """All that is wrong with several values is told at once, each under its option."""
+    cast.write_config("organization: {name: Looms}\n")
+    wanted = {NAME: "x", "session.lifetime": "soon", "throttle.attempts": "0", WORKSPACE_NAME: "Weaving"}
+    found = stored_options.refusals(cast.app.live, wanted)
+    assert {key: type(refusal) for key, refusal in found.items()} == {
+        NAME: Pinned,
+        "session.lifetime": BadValue,
+        "throttle.attempts": BadValue,
+    }

@@ -249,7 +249,7 @@ def test_a_reset_revokes_what_was_shown_before(server: Server, owner: Client, in
 
 def test_a_setting_reaches_every_worker(server: Server, owner: Client) -> None:
     """A name that a superuser gives the organization stands on the pages of every worker within moments."""
-    form = {"organization": "Analytical Engines", "workspace": "Mill"}
+    form = {"organization.name": "Analytical Engines", "workspace.name": "Mill"}
     assert owner.post("/admin/settings", form).status == 303
     titles = partial(server.client().get, "/login")
     every_worker(lambda: " · Analytical Engines</title>" in titles().text, "every worker shows the name")

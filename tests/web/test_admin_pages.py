@@ -1,4 +1,4 @@
-"""`/admin/sessions`, `/admin/settings`, and what the API tells of the organization."""
+"""`/admin/sessions`, the names of organization and workspace, and what the API tells of them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -132,12 +132,12 @@ def test_what_a_browser_calls_itself_is_text(cast: World) -> None:
     assert "Unknown device" in page
 
 
-# -- settings -------------------------------------------------------------------------------------------------
+# -- names ----------------------------------------------------------------------------------------------------
 
 
 def save(browser: Browser, organization: str = "Default", workspace: str = "Default") -> TestResponse:
-    """Send the form of the settings."""
-    return browser.post(SETTINGS, {"organization": organization, "workspace": workspace})
+    """Save names on the page of the settings."""
+    return browser.post(SETTINGS, {"organization.name": organization, "workspace.name": workspace})
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/"])
@@ -156,9 +156,9 @@ def test_organization_is_called_so_at_once(cast: World) -> None:
     """The organization's new name stands in the header and title of the very next page, for everybody."""
     ada = signed_in(cast)
     answer = save(ada, "Analytical Engines")
-    assert (answer.status_code, answer.location) == (303, SETTINGS)
+    assert (answer.status_code, answer.location) == (303, f"{SETTINGS}#organization.name")
     pages = [ada.get(SETTINGS).text, signed_in(cast, BOB).get("/").text, cast.browser().get("/login").text]
-    assert "Saved." in pages[0]
+    assert "Saved: organization.name." in pages[0]
     for page in pages:
         assert "<span>Analytical Engines</span></span>" in page
         assert re.search(r"<title>[^<]+ · Analytical Engines</title>", page)
@@ -175,8 +175,8 @@ def test_names_survive_a_restart(cast: World) -> None:
     save(signed_in(cast), "Analytical Engines", "Mills")
     cast.restart()
     page = signed_in(cast).get(SETTINGS).text
-    assert field_of(page, "organization")["value"] == "Analytical Engines"
-    assert field_of(page, "workspace")["value"] == "Mills"
+    assert field_of(page, "organization.name")["value"] == "Analytical Engines"
+    assert field_of(page, "workspace.name")["value"] == "Mills"
 
 
 def test_what_another_process_saved_is_shown_at_once(cast: World) -> None:
@@ -185,17 +185,8 @@ def test_what_another_process_saved_is_shown_at_once(cast: World) -> None:
     ada.get("/")  # this process has just looked
     stored_options.store(cast.connect(), cast.app.live, {"organization.name": "Acme"}, SHELL)
     page = ada.get(SETTINGS).text
-    assert field_of(page, "organization")["value"] == "Acme"
+    assert field_of(page, "organization.name")["value"] == "Acme"
     assert "Settings · Acme" in page
-
-
-def test_only_what_changed_is_written_down(cast: World) -> None:
-    """Saving writes and records what changed, and nothing else."""
-    ada = signed_in(cast)
-    save(ada, "Analytical Engines")
-    save(ada, "Analytical Engines")
-    assert [entry.detail for entry in cast.audit("setting.changed")] == [{"key": "organization.name"}]
-    assert cast.setting("workspace.name") is None
 
 
 @pytest.mark.parametrize("name", ["organization", "workspace"])
@@ -204,7 +195,7 @@ def test_bad_name_is_refused(cast: World, name: str, value: str) -> None:
     """A name that is empty, too long, no text or partly invisible is refused at its field, and nothing is saved."""
     answer = save(signed_in(cast), **{"organization": "Good", "workspace": "Good", name: value})
     assert answer.status_code == 422
-    assert f'id="{name}-error"' in answer.text
+    assert f'id="{name}.name-error"' in answer.text
     assert (cast.setting("organization.name"), cast.setting("workspace.name")) == (None, None)
 
 
@@ -234,69 +225,14 @@ def test_api_asks_strangers_to_sign_in(cast: World, path: str) -> None:
     assert cast.browser().client.post(path, json={"name": "x"}).status_code == 401
 
 
-def test_refused_settings_keep_what_was_typed(cast: World) -> None:
-    """The form shown after a refusal holds what was typed into both fields."""
-    page = save(signed_in(cast), "x" * 101, "Mills").text
-    assert field_of(page, "organization")["value"] == "x" * 101
-    assert field_of(page, "workspace")["value"] == "Mills"
-
-
 @pytest.mark.parametrize("name", EVIL_NAMES)
 def test_organizations_name_is_text(cast: World, name: str) -> None:
     """The organization's name is text on every page, whatever it looks like."""
     ada = signed_in(cast)
     save(ada, name, name)
-    assert field_of(ada.get(SETTINGS).text, "organization")["value"] == name
+    assert field_of(ada.get(SETTINGS).text, "organization.name")["value"] == name
     pages = [ada.get(path).text for path in (SETTINGS, "/account", "/", "/nowhere")]
     assert all(map(is_tame, pages))
-
-
-@pytest.fixture
-def pinned(cast: World) -> World:
-    """An installation whose organization's name stands in line 2 of the config file."""
-    cast.write_config("organization:\n  name: Lovelace and Sons\n")
-    return cast
-
-
-def test_pinned_name_is_shown_with_its_place(pinned: World) -> None:
-    """A name that the config file supplies is shown read-only with file and line; the other one stays free."""
-    page = signed_in(pinned).get(SETTINGS).text
-    field = field_of(page, "organization")
-    assert field["value"] == "Lovelace and Sons"
-    assert "readonly" in field
-    assert f'<small id="{field["aria-describedby"]}">Supplied by config.yml, line 2.</small>' in page
-    assert "readonly" not in field_of(page, "workspace")
-
-
-def test_name_beside_a_pinned_one_is_saved(pinned: World) -> None:
-    """The form as it is shown, with the read-only field in it, saves the other field."""
-    answer = save(signed_in(pinned), "Lovelace and Sons", "Mills")
-    assert answer.status_code == 303
-    assert pinned.setting("workspace.name") == "Mills"
-    assert pinned.setting("organization.name") is None
-
-
-def test_pinned_name_cannot_be_changed(pinned: World) -> None:
-    """A form that changes a name which the config file supplies gets 409 with its place, and saves nothing."""
-    answer = save(signed_in(pinned), "Mine", "Mills")
-    assert answer.status_code == 409
-    assert "organization.name is supplied by config.yml, line 2; change it there." in answer.text
-    assert (pinned.setting("organization.name"), pinned.setting("workspace.name")) == (None, None)
-
-
-def test_pinned_name_stays_read_only_after_the_refusal(pinned: World) -> None:
-    """The form shown after that refusal offers the name in force, read-only, so that sending it again works."""
-    page = save(signed_in(pinned), "Mine", "Mills").text
-    assert "readonly" in field_of(page, "organization")
-    assert field_of(page, "organization")["value"] == "Lovelace and Sons"
-
-
-def test_settings_without_csrf_token(cast: World) -> None:
-    """Without its CSRF token the form is shown again with 400, filled in, and nothing is saved."""
-    answer = signed_in(cast).client.post(SETTINGS, data={"organization": "Mine", "workspace": "Mills"})
-    assert answer.status_code == 400
-    assert field_of(answer.text, "organization")["value"] == "Mine"
-    assert cast.setting("organization.name") is None
 
 
 # -- what the API tells ---------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ STATED = {
     },
     "superuser": {
         "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.all_sessions", "admin.end_session",
-        "admin.settings", "admin.settings_submit",
+        "options.settings", "options.settings_submit", "options.reset",
         "users.all_users", "users.set_active", "users.set_superuser", "users.bulk",
         "invite.new_user", "invite.new_user_submit", "invite.new_list", "invite.new_list_submit",
         "user.show", "user.edit", "user.reset_password", "user.unlock", "user.end_sessions", "user.delete",

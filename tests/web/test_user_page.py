@@ -284,10 +284,12 @@ def test_history_tells_what_was_changed(cast: World) -> None:
     ada = signed_in(cast)
     ada.post(at(cast), {"username": "robert", "full_name": ""})
     ada.post(at(cast, "robert"), {"username": "robert", "full_name": "Robert"})
-    ada.post("/admin/settings", {"organization": "Looms", "workspace": "Default"})
+    ada.post("/admin/settings", {"organization.name": "Looms"})
     assert "Renamed, before: bob" in ada.get(at(cast, "robert")).text
     assert "Full name changed" in ada.get(at(cast, "robert")).text
     assert "Setting changed: organization.name" in ada.get(at(cast, ADA)).text
+    ada.post("/admin/settings/reset", {"key": "organization.name"}, form="/admin/settings")
+    assert "Setting back to its default: organization.name" in ada.get(at(cast, ADA)).text
 
 
 def test_history_tells_to_whom(cast: World) -> None:
