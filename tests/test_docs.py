@@ -3,8 +3,12 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 from authapp import permissions
+from authapp.config.environment import own_name
 from authapp.config.example import example
+from authapp.config.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = runpy.run_path(str(ROOT / "scripts" / "docs"))
@@ -13,6 +17,21 @@ DOCS = runpy.run_path(str(ROOT / "scripts" / "docs"))
 def test_the_example_config_names_every_option() -> None:
     """config.yml.example is what `authapp config example` prints."""
     assert (ROOT / "config.yml.example").read_text(encoding="utf-8") == example()
+
+
+def test_the_options_are_documented() -> None:
+    """docs/options.md is what the declarations of the options say."""
+    assert (ROOT / "docs" / "options.md").read_text(encoding="utf-8") == DOCS["options"]()
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_each_option_is_documented(key: str) -> None:
+    """Example and documentation name every option, with its help and its environment variable."""
+    text = DOCS["options"]()
+    assert f"### `{key}`" in text
+    assert OPTIONS[key].help in text
+    assert f"`{own_name(key)}`" in text
+    assert key.rpartition(".")[2] + ":" in example() or key == "server.basic-auth.enabled"
 
 
 def test_the_table_of_permissions() -> None:

@@ -8,8 +8,9 @@ from authapp.config.options import OPTIONS, Option
 from authapp.config.types import duration_text
 
 HEAD = """\
-# authapp's config file. What stands here always wins over what the database says, and an edit counts
-# within a second; only what is marked (restart) is read once, at start.
+# authapp's config file. What stands here always wins over the environment and over what the database says,
+# and an edit counts within a second; only what is marked (restart) is read once, at start.
+# docs/options.md tells more of each option. ${NAME:default} is the environment variable NAME.
 #
 # Every option is commented out and shows its default, or an example. Quote passwords: '…'
 """
@@ -43,6 +44,11 @@ def example() -> str:
         lines += [f"{indent}# {option.help}{' (restart)' if option.restart else ''}"]
         lines += [f"{indent}#{name}: {_sample(key, option)}"]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+def default_text(option: Option) -> str:
+    """Return an option's default as it is written in a config file; empty when there is none."""
+    return "" if option.default in (None, ()) else _yaml(option.default)
 
 
 def _sample(key: str, option: Option) -> str:
