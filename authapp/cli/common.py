@@ -39,6 +39,13 @@ def config_option(command: Command) -> Command:
     return with_locations  # type: ignore[return-value]  # wraps keeps what mypy cannot see
 
 
+def config_unread(command: Command) -> Command:
+    """Let a command that reads no config take `--config` and `--env-file` as every other does."""
+    for name in ("--config", "--env-file"):
+        command = click.option(name, metavar="PATH", expose_value=False, help="Not read by this command.")(command)
+    return command
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are used, and fail with a sentence on standard error.
 

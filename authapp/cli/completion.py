@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from authapp.cli.common import config_unread
+
 # The \b keeps click from running the lines together.
 HELP = """Print a script that makes a shell complete authapp's commands.
 
@@ -14,6 +16,7 @@ fish: authapp completion fish > ~/.config/fish/completions/authapp.fish
 
 
 @click.command("completion", help=HELP)
+@config_unread
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

@@ -11,6 +11,7 @@ from authapp import adoption, passwords, paths, settings, stored_options
 from authapp.cli.common import (
     ask_password,
     config_option,
+    config_unread,
     existing,
     json_option,
     print_json,
@@ -179,12 +180,14 @@ def _effective(locations: Locations) -> Effective:
 
 
 @config_group.command("example")
+@config_unread
 def config_example() -> None:
     """Print a commented config file with every option."""
     click.echo(example(), nl=False)
 
 
 @config_group.command("import")
+@config_unread
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--allow-none", is_flag=True, help="Where nobody had to sign in, let it stay so.")
 def config_import(file: str, *, allow_none: bool) -> None:
@@ -213,6 +216,7 @@ def _standard_input() -> bytes:
 
 
 @click.command("hash-password")
+@config_unread
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def hash_password(*, password_stdin: bool) -> None:
     """Read a password and print its argon2 string."""
