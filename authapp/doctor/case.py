@@ -1,0 +1,146 @@
+"""What the doctor has before it: files and environment as they were read, and the database if there is one."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy.engine import URL, make_url
+
+from authapp import paths, settings
+from authapp.config.examine import Examined, examine
+from authapp.config.overlay import Effective
+from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
+from authapp.doctor.finding import Finding, bad, look, ok
+from authapp.doctor.machine import Machine, status
+from authapp.errors import ConfigError, Problem, SchemaOutdated, StartError
+from authapp.installed import reason_of
+from authapp.paths import Locations
+
+DATABASE = "database"
+PATIENCE = "5"  # seconds until a PostgreSQL that does not answer counts as unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One installation, or none; `database` is None unless it can be asked, and `opening` says why."""
+
+    locations: Locations
+    machine: Machine
+    examined: Examined
+    url: str
+    database: Database | None
+    opening: Finding
+    rows: Mapping[str, Any]
+    lost: tuple[Problem, ...] = ()
+
+    @property
+    def effective(self) -> Effective:
+        """The config in force."""
+        return self.examined.effective
+
+    @property
+    def sqlite(self) -> Path | None:
+        """The file of the database, if it is one."""
+        return sqlite_file(self.url)
+
+    @property
+    def installation(self) -> settings.Installation | None:
+        """What the installation remembers of itself."""
+        row = self.rows.get(settings.INSTALLATION)
+        return settings.Installation(**row) if row else None
+
+
+def find(named: str | None, env_file: str | None) -> tuple[Locations, tuple[Problem, ...]]:
+    """Find the files as every command does, and go on without those that cannot be used; they are problems."""
+    try:
+        return paths.locate(named, env_file), ()
+    except ConfigError as error:
+        lost = error.problems
+    try:
+        return paths.locate(named), lost
+    except ConfigError as error:
+        around = paths.read_environment()
+        wanted = named if named is not None else around["AUTHAPP_CONFIG"].text
+        file = Path(wanted or "config.yml").absolute()
+        locations = Locations(file, named=True, data=file.parent / "data", variables=around)
+        return locations, tuple(dict.fromkeys((*lost, *error.problems)))
+
+
+@contextmanager
+def opened_case(locations: Locations, machine: Machine, lost: tuple[Problem, ...] = ()) -> Iterator[Case]:
+    """Read everything there is to be read, and change nothing."""
+    examined = examine(locations)
+    url = database_url(examined.effective.config.database.url, locations)
+    with ExitStack() as stack:
+        database, opening = _open(stack, url)
+        rows: dict[str, Any] = {}
+        if database:
+            with database.reading() as db:
+                rows = settings.load_all(db)
+            examined = examine(locations, rows)
+        yield Case(locations, machine, examined, url, database, opening, rows, lost)
+
+
+def _open(stack: ExitStack, url: str) -> tuple[Database | None, Finding]:
+    file = sqlite_file(url)
+    if file is not None and status(file) is None:
+        found = f"there is no installation here yet; looked for {file}"
+        return None, look(DATABASE, found, "`authapp run` makes one, and so does `authapp bootstrap`")
+    try:
+        database = stack.enter_context(_only_looked_at(url, file))
+        require_schema(database)
+    except (SchemaOutdated, StartError) as error:
+        found, _, advice = str(error).replace("; run:", ". Run:").partition(". ")
+        return None, bad(DATABASE, found, advice)
+    except (DatabaseError, OSError) as error:
+        reason = reason_of(error) if isinstance(error, DatabaseError) else str(error.strerror)
+        return None, bad(DATABASE, f"{_kind(url)} cannot be used: {reason}", _way_out(file))
+    return database, ok(DATABASE, f"{_kind(url)}; its schema is the one this version works with")
+
+
+def _way_out(file: Path | None) -> str:
+    if file is None:
+        return "see that it runs, that database.url is right, and that this machine may connect"
+    return "see whose file it is, and that it is whole; or restore a backup"
+
+
+def _kind(url: str) -> str:
+    """Say which database it is, without what stands in its address beside the host."""
+    parts = make_url(url)
+    if parts.get_backend_name() == "sqlite":
+        return f"SQLite, {parts.database}"
+    return f"PostgreSQL at {parts.host or 'the local socket'}, {parts.database or 'its default database'}"
+
+
+@contextmanager
+def _only_looked_at(url: str, file: Path | None) -> Iterator[Database]:
+    """Open a database so that no file is made or changed, as SQLite otherwise does even for a reader.
+
+    A write-ahead log without its index belongs to nobody who runs, so that a copy can be opened in its place.
+    """
+    if file is None:
+        with opened(_in_time(url)) as database:
+            yield database
+        return
+    log, index = (file.with_name(file.name + ending) for ending in ("-wal", "-shm"))
+    with TemporaryDirectory() as folder:
+        if status(log) and not status(index):
+            log = Path(shutil.copy(log, folder))
+            file = Path(shutil.copy(file, folder))
+        how = {"mode": "ro"} if status(log) else {"mode": "ro", "immutable": "1"}
+        address = URL.create("sqlite", database=f"file:{quote(os.fspath(file))}", query={**how, "uri": "true"})
+        with opened(address.render_as_string()) as database:
+            yield database
+
+
+def _in_time(url: str) -> str:
+    parts = make_url(url)
+    if parts.get_backend_name() == "sqlite" or "connect_timeout" in parts.query:
+        return url
+    return parts.update_query_dict({"connect_timeout": PATIENCE}).render_as_string(hide_password=False)
