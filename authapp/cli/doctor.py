@@ -17,7 +17,7 @@ from authapp.doctor.finding import Finding, State
 def doctor(config_file: str | None, env_file: str | None, *, as_json: bool) -> None:
     """Check files, rights, database, clock and proxies; say what to do. Changes nothing."""
     locations, lost = find(config_file, env_file)
-    findings = diagnose(locations, lost=lost)
+    findings = [*lost, *diagnose(locations)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

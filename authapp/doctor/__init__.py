@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterator
 
 from authapp.database import DatabaseError
 from authapp.doctor import access, data, files
-from authapp.doctor.case import DATABASE, Case, opened_case
+from authapp.doctor.case import CONFIG, DATABASE, ENVIRONMENT, Case, opened_case
 from authapp.doctor.finding import Finding, bad
 from authapp.doctor.machine import Machine
-from authapp.errors import Problem
 from authapp.installed import reason_of
 from authapp.paths import Locations
 
 CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {
-    files.CONFIG: files.config_file,
-    files.ENVIRONMENT: files.environment,
+    CONFIG: files.config_file,
+    ENVIRONMENT: files.environment,
     files.DATA: files.data_folder,
     DATABASE: data.database,
     data.CLOCK: data.time,
@@ -25,11 +24,9 @@ CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {
 }
 
 
-def diagnose(
-    locations: Locations, machine: Machine | None = None, *, lost: tuple[Problem, ...] = ()
-) -> list[Finding]:
-    """Look at everything; `lost` says which files that were named cannot be used."""
-    with opened_case(locations, machine or Machine.here(), lost) as case:
+def diagnose(locations: Locations, machine: Machine | None = None) -> list[Finding]:
+    """Look at everything."""
+    with opened_case(locations, machine or Machine.here()) as case:
         return [finding for name, check in CHECKS.items() for finding in _carried_out(name, check, case)]
 
 
@@ -37,6 +34,10 @@ def _carried_out(name: str, check: Callable[[Case], Iterator[Finding]], case: Ca
     """Carry out one check; that a database breaks meanwhile, or is damaged, spoils no other one."""
     try:
         yield from check(case)
+    except OSError as error:
+        yield bad(
+            name, f"this cannot be looked at: {error.strerror}", "run the doctor as the account that runs authapp"
+        )
     except DatabaseError as error:
         yield bad(
             name, f"the database cannot be read: {reason_of(error)}", "see that it is whole, or restore a backup"

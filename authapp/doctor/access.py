@@ -87,8 +87,8 @@ def proxies(case: Case) -> Iterator[Finding]:
 
 def _is_everybody(networks: tuple[Network, ...]) -> bool:
     """Tell whether one network, or several side by side such as 0.0.0.0/1 and 128.0.0.0/1, hold every address."""
-    fours = ipaddress.collapse_addresses(one for one in networks if one.version == 4)  # noqa: PLR2004 - IPv4
-    sixes = ipaddress.collapse_addresses(one for one in networks if one.version == 6)  # noqa: PLR2004 - IPv6
+    fours = ipaddress.collapse_addresses(one for one in networks if one.version == 4)  # noqa: PLR2004 - the version
+    sixes = ipaddress.collapse_addresses(one for one in networks if one.version == 6)  # noqa: PLR2004 - the version
     return any(one.prefixlen == 0 for some in (fours, sixes) for one in some)
 
 

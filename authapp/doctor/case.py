@@ -16,13 +16,14 @@ from authapp import paths, settings
 from authapp.config.examine import Examined, examine
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
-from authapp.doctor.finding import Finding, bad, look, ok
+from authapp.doctor.finding import Finding, bad, look, of_problem, ok
 from authapp.doctor.machine import Machine, status
 from authapp.errors import ConfigError, Problem, SchemaOutdated, StartError
 from authapp.installed import reason_of
 from authapp.paths import Locations
 
-DATABASE = "database"
+CONFIG, ENVIRONMENT, DATABASE = "config file", "environment", "database"
+NAME_ANOTHER = "name a file that is there, and that this account may read"
 PATIENCE = "5"  # seconds until a PostgreSQL that does not answer counts as unreachable
 
 
@@ -37,7 +38,6 @@ class Case:
     database: Database | None
     opening: Finding
     rows: Mapping[str, Any]
-    lost: tuple[Problem, ...] = ()
 
     @property
     def effective(self) -> Effective:
@@ -56,24 +56,31 @@ class Case:
         return settings.Installation(**row) if row else None
 
 
-def find(named: str | None, env_file: str | None) -> tuple[Locations, tuple[Problem, ...]]:
-    """Find the files as every command does, and go on without those that cannot be used; they are problems."""
+def find(named: str | None, env_file: str | None) -> tuple[Locations, list[Finding]]:
+    """Find the files as every command does, and go on without those that cannot be used; say which these are."""
+    lost = []
     try:
-        return paths.locate(named, env_file), ()
+        around = paths.read_environment(env_file)
     except ConfigError as error:
-        lost = error.problems
+        lost += [_lost(ENVIRONMENT, problem) for problem in error.problems]
+        env_file, around = None, paths.read_environment()
     try:
-        return paths.locate(named), lost
+        return paths.locate(named, env_file), lost
     except ConfigError as error:
-        around = paths.read_environment()
-        wanted = named if named is not None else around["AUTHAPP_CONFIG"].text
-        file = Path(wanted or "config.yml").absolute()
-        locations = Locations(file, named=True, data=file.parent / "data", variables=around)
-        return locations, tuple(dict.fromkeys((*lost, *error.problems)))
+        lost += [_lost(CONFIG, problem) for problem in error.problems]
+    wanted = named if named is not None else around["AUTHAPP_CONFIG"].text
+    file = Path(wanted if "\0" not in wanted else "").absolute()
+    beside = Path(env_file).absolute() if env_file is not None else None
+    return Locations(file, named=True, data=paths.data_beside(file), variables=around, env_file=beside), lost
+
+
+def _lost(check: str, problem: Problem) -> Finding:
+    advice = "" if "; " in problem.message or (problem.place and problem.place.line) else NAME_ANOTHER
+    return of_problem(check, problem, advice=advice)
 
 
 @contextmanager
-def opened_case(locations: Locations, machine: Machine, lost: tuple[Problem, ...] = ()) -> Iterator[Case]:
+def opened_case(locations: Locations, machine: Machine) -> Iterator[Case]:
     """Read everything there is to be read, and change nothing."""
     examined = examine(locations)
     url = database_url(examined.effective.config.database.url, locations)
@@ -84,7 +91,7 @@ def opened_case(locations: Locations, machine: Machine, lost: tuple[Problem, ...
             with database.reading() as db:
                 rows = settings.load_all(db)
             examined = examine(locations, rows)
-        yield Case(locations, machine, examined, url, database, opening, rows, lost)
+        yield Case(locations, machine, examined, url, database, opening, rows)
 
 
 def _open(stack: ExitStack, url: str) -> tuple[Database | None, Finding]:
@@ -124,19 +131,21 @@ def _only_looked_at(url: str, file: Path | None) -> Iterator[Database]:
 
     A write-ahead log without its index belongs to nobody who runs, so that a copy can be opened in its place.
     """
-    if file is None:
-        with opened(_in_time(url)) as database:
-            yield database
-        return
-    log, index = (file.with_name(file.name + ending) for ending in ("-wal", "-shm"))
-    with TemporaryDirectory() as folder:
-        if status(log) and not status(index):
-            log = Path(shutil.copy(log, folder))
-            file = Path(shutil.copy(file, folder))
-        how = {"mode": "ro"} if status(log) else {"mode": "ro", "immutable": "1"}
-        address = URL.create("sqlite", database=f"file:{quote(os.fspath(file))}", query={**how, "uri": "true"})
-        with opened(address.render_as_string()) as database:
-            yield database
+    with ExitStack() as stack:
+        if file is not None:
+            log, index = (file.with_name(file.name + ending) for ending in ("-wal", "-shm"))
+            if status(log) and not status(index):
+                folder = stack.enter_context(TemporaryDirectory())
+                shutil.copy(log, folder)
+                file = Path(shutil.copy(file, folder))
+            url = _read_only(file, immutable=not status(log))
+        yield stack.enter_context(opened(_in_time(url)))
+
+
+def _read_only(file: Path, *, immutable: bool) -> str:
+    """Return an address that writes nothing; `immutable` is a file without a log, which nobody has open."""
+    how = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if immutable else {})
+    return URL.create("sqlite", database=f"file:{quote(os.fspath(file))}", query=how).render_as_string()
 
 
 def _in_time(url: str) -> str:

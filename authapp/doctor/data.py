@@ -57,13 +57,13 @@ def _compared(database: Database, now: datetime) -> Iterator[Finding]:
         newest = max(
             (moment for column in RECORDED if (moment := db.scalar(select(func.max(column))))), default=now
         )
-        servers = now if database.is_sqlite else _of_server(db)
+        apart = timedelta() if database.is_sqlite else abs(_of_server(db) - clock.now())
     if newest - now > APART:
         found = f"the database has seen {newest:%Y-%m-%d %H:%M} UTC already: the clock went back"
         yield bad(CLOCK, found, SET_THE_CLOCK)
-    if abs(servers - clock.now()) > APART and abs(servers - now) > APART:
-        apart = round(abs(servers - now).total_seconds())
-        yield look(CLOCK, f"the database server's clock is {apart} seconds apart from this one", SET_THE_CLOCK)
+    if apart > APART:
+        found = f"the database server's clock is {round(apart.total_seconds())} seconds apart from this one"
+        yield look(CLOCK, found, SET_THE_CLOCK)
 
 
 def _of_server(db: Session) -> datetime:

@@ -11,12 +11,12 @@ from authapp.config.checks import warnings
 from authapp.config.credentials import PASSWORD_HASH
 from authapp.config.options import OPTIONS, SECRET_KEY
 from authapp.config.overlay import Source
-from authapp.doctor.case import Case
+from authapp.doctor.case import CONFIG, ENVIRONMENT, Case
 from authapp.doctor.finding import Finding, State, bad, look, of_problem, ok
 from authapp.doctor.machine import nearest_folder, status
 from authapp.errors import Problem
 
-CONFIG, ENVIRONMENT, DATA = "config file", "environment", "data folder"
+DATA = "data folder"
 # What is left of a hash when every $ with the letters behind it was taken for a variable.
 PIECE_OF_HASH = re.compile(r"argon2|[mt]=\d+|\bp=\d+|scrypt|pbkdf2|\d+:\d+:\d+")
 WRITE_TWO = "write every $ as $$ in the Compose file, or give the hash's password in a password-file"
@@ -26,8 +26,8 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 def config_file(case: Case) -> Iterator[Finding]:
     """Say which config file counts, and everything that is wrong with it."""
-    yield _which(case)
-    problems = [*case.lost, *case.examined.problems]
+    yield from _which(case)
+    problems = [*case.examined.problems]
     told = {problem.key for problem in problems}
     problems += [problem for problem in _credentials(case) if problem.key not in told]
     for problem in problems:
@@ -40,12 +40,12 @@ def config_file(case: Case) -> Iterator[Finding]:
     yield from _mounted_alone(case)
 
 
-def _which(case: Case) -> Finding:
+def _which(case: Case) -> Iterator[Finding]:
     file = case.locations.config_file
-    if status(file) is None:
-        return ok(CONFIG, f"there is none, so the defaults count; looked for {file}")
-    how = "which was named" if case.locations.named else "which was found"
-    return ok(CONFIG, f"{file}, {how}")
+    if status(file):
+        yield ok(CONFIG, f"{file}, which was {'named' if case.locations.named else 'found'}")
+    elif not case.locations.named:
+        yield ok(CONFIG, f"there is none, so the defaults count; looked for {file}")
 
 
 def _credentials(case: Case) -> list[Problem]:

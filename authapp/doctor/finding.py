@@ -47,5 +47,7 @@ def bad(check: str, found: str, advice: str) -> Finding:
 def of_problem(check: str, problem: Problem, state: State = State.BAD, advice: str = "") -> Finding:
     """Return a problem of the config as a finding; it quotes no value, so this does not either."""
     where = " ".join(str(part) for part in (problem.place, problem.key) if part)
-    found = f"{where}: {problem.message}" if where else problem.message
-    return Finding(check, state, found, advice or problem.hint or CORRECT_IT)
+    what, instead = problem.message, problem.hint
+    if not instead:  # many a message says behind a semicolon what to do
+        what, _, instead = what.partition("; ")
+    return Finding(check, state, f"{where}: {what}" if where else what, advice or instead or CORRECT_IT)

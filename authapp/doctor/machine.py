@@ -53,7 +53,7 @@ class Machine:
 
     def file_system_of(self, path: Path) -> str:
         """Return the kind of file system something lives on; empty when that is not known."""
-        whole = path.resolve()
+        whole = _whole(path)
         around = [mount for mount in self.mounts() if whole.is_relative_to(mount.point)]
         # Of two mounts at one place the later one covers the earlier.
         best = max(enumerate(around), key=lambda one: (len(one[1].point.parts), one[0]), default=None)
@@ -61,7 +61,7 @@ class Machine:
 
     def is_mount_point(self, file: Path) -> bool:
         """Tell whether a file is mounted by itself, rather than with its folder."""
-        whole = file.resolve()
+        whole = _whole(file)
         mine, parents = status(whole), status(whole.parent)
         if mine is None or parents is None:
             return False
@@ -72,13 +72,21 @@ def status(path: Path) -> os.stat_result | None:
     """Return a file's status, or None when there is no such file, or none to be seen."""
     try:
         return path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
 def nearest_folder(path: Path) -> Path:
     """Return a folder, or the nearest one above it that is there."""
     return next((folder for folder in (path, *path.parents) if status(folder)), Path("/"))
+
+
+def _whole(path: Path) -> Path:
+    """Return a path without links in it; links that go round in circles stay."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
 
 
 def _unescaped(text: str) -> str:
