@@ -17,7 +17,7 @@ from authapp.config.examine import Examined, examine
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
 from authapp.doctor.finding import Finding, bad, look, of_problem, ok
-from authapp.doctor.machine import Machine, status
+from authapp.doctor.machine import Machine, nearest_folder, status
 from authapp.errors import ConfigError, Problem, SchemaOutdated, StartError
 from authapp.installed import reason_of
 from authapp.paths import Locations
@@ -97,8 +97,7 @@ def opened_case(locations: Locations, machine: Machine) -> Iterator[Case]:
 def _open(stack: ExitStack, url: str) -> tuple[Database | None, Finding]:
     file = sqlite_file(url)
     if file is not None and status(file) is None:
-        found = f"there is no installation here yet; looked for {file}"
-        return None, look(DATABASE, found, "`authapp run` makes one, and so does `authapp bootstrap`")
+        return None, _missing(file)
     try:
         database = stack.enter_context(_only_looked_at(url, file))
         require_schema(database)
@@ -109,6 +108,13 @@ def _open(stack: ExitStack, url: str) -> tuple[Database | None, Finding]:
         reason = reason_of(error) if isinstance(error, DatabaseError) else str(error.strerror)
         return None, bad(DATABASE, f"{_kind(url)} cannot be used: {reason}", _way_out(file))
     return database, ok(DATABASE, f"{_kind(url)}; its schema is the one this version works with")
+
+
+def _missing(file: Path) -> Finding:
+    if not os.access(nearest_folder(file.parent), os.X_OK):
+        return bad(DATABASE, f"{file} cannot be looked for", "run the doctor as the account that runs authapp")
+    found = f"there is no installation here yet; looked for {file}"
+    return look(DATABASE, found, "`authapp run` makes one, and so does `authapp bootstrap`")
 
 
 def _way_out(file: Path | None) -> str:

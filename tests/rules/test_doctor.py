@@ -229,6 +229,12 @@ def test_no_database(cast: World) -> None:
     assert is_fine(of(cast, "proxies"))
 
 
+def test_a_folder_that_may_not_be_entered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the doctor may not look, it does not say that there is nothing."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "as the account that runs authapp" in the(BAD, of(world, "database")).advice
+
+
 def test_a_damaged_database(cast: World) -> None:
     """A database with damaged pages is bad: stop and restore."""
     with cast.database.engine.connect() as connection:
