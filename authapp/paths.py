@@ -50,11 +50,11 @@ def locate(named: str | None = None, env_file: str | None = None) -> Locations:
         file = Path(wanted).absolute()
         if reason := _unreachable(file) if wanted else "its name is empty":
             raise ConfigError([Problem("", f"this config file cannot be used ({reason})", Place(str(file)))])
-        return Locations(file, named=True, data=_data_beside(file), variables=found, env_file=beside)
+        return Locations(file, named=True, data=data_beside(file), variables=found, env_file=beside)
     here = Path("config.yml").absolute()
     if _unreachable(here) and not _unreachable(SYSTEM_CONFIG):
         return Locations(SYSTEM_CONFIG, named=False, data=SYSTEM_DATA, variables=found, env_file=beside)
-    return Locations(here, named=False, data=_data_beside(here), variables=found, env_file=beside)
+    return Locations(here, named=False, data=data_beside(here), variables=found, env_file=beside)
 
 
 def read_environment(env_file: str | None = None) -> Variables:
@@ -88,7 +88,8 @@ def _unreachable(file: Path) -> str | None:
     return None
 
 
-def _data_beside(file: Path) -> Path:
+def data_beside(file: Path) -> Path:
+    """Return the data folder that belongs to a config file."""
     return SYSTEM_DATA if file == SYSTEM_CONFIG else file.parent / "data"
 
 
