@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -75,7 +75,9 @@ def opened(url: str) -> Iterator[Database]:
 def database_url(wanted: str | None, locations: paths.Locations) -> str:
     """Return the URL to use: the one wanted, with a relative SQLite path made absolute, or the default one."""
     if not wanted:
-        return f"sqlite:///{locations.data / 'authapp.db'}"
+        # Built from its parts, because a folder may be called so that it would mean something in an address.
+        file = str(locations.data / "authapp.db")
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
     url = make_url(wanted)
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith(":"):
         url = url.set(database=str(locations.base / url.database))

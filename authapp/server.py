@@ -28,10 +28,10 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     """Provision, print the address, and serve until told to stop."""
     installed = Installed(locations, overrules)
     server = installed.live.current.config.server
-    _require_free_port(server.host, server.port)
+    address = _listening_address(server.host, server.port)
     _greet(installed)
     _watch(installed.live)
-    _serve(server.host, server.port, server.workers, Loader(installed.live))
+    _serve(address, server.port, server.workers, Loader(installed.live))
 
 
 class Loader:
@@ -108,12 +108,14 @@ def _look_again(live: LiveConfig) -> None:
             logs.log.error("the config watch failed", exc_info=error)
 
 
-def _require_free_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listening_address(host: str, port: int) -> str:
+    """Return the IP address of a host, which is what the web server takes; raises StartError unless it is free."""
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
+        family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host.strip("[]"), port))
+            probe.bind(address)
+            return str(address[0])
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         reason = "something else listens there" if taken else error.strerror or "that address does not work"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -462,3 +463,11 @@ def test_postgres_that_does_not_answer() -> None:
     with pytest.raises(StartError, match=r"^The database cannot be used: ") as raised:
         upgrade(Database("postgresql+psycopg://me:secret-word@127.0.0.1:1/none"))
     assert "secret-word" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["what?", "100%20", "a#b", "ü b", "plain"])
+def test_any_folder_may_hold_the_database(tmp_path: Path, name: str) -> None:
+    """The default database lies in the data folder, whatever signs are in the folder's name."""
+    data = tmp_path / name
+    locations = replace(LOCATIONS, data=data)
+    assert sqlite_file(database_url(None, locations)) == data / "authapp.db"

@@ -268,3 +268,16 @@ def test_secrets_are_not_logged(shared: Server) -> None:
     token = shared.setup_link.partition("token=")[2]
     assert PASSWORD not in shared.output
     assert shared.output.count(token) == 1  # where it was printed, for whoever started the server
+
+
+def test_a_host_by_its_name(server: Server) -> None:
+    """The host to listen on may be a name, which the web server itself would not take."""
+    server.start("--host", "localhost")
+    assert server.client().get("/setup").status == 200
+
+
+def test_a_name_nobody_knows(server: Server) -> None:
+    """A host name that leads nowhere is told in one sentence; exit status 1."""
+    status, lines = server.refuse("--host", "no-such-host.invalid")
+    assert status == 1
+    assert_one_sentence(lines, "no-such-host.invalid", "--host")
