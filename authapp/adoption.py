@@ -96,6 +96,16 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     return None if after == stored and not becomes_own else _Plan(stored, after)
 
 
+def check_before(database: Database | None, effective: Effective, given: GivenCredentials) -> list[Problem]:
+    """Return what would keep the credentials from being adopted, as far as there is a database to ask."""
+    if effective.config.auth.mode == modes.NONE:
+        return []  # nobody signs in with them; a rehearsal of mode basic looks
+    if database is None:
+        return check(effective, given, None)
+    with database.reading() as db:
+        return check_against(db, effective, given)
+
+
 def check_against(db: Session, effective: Effective, given: GivenCredentials) -> list[Problem]:
     """Return which rules the given credentials break, beside the users and the credentials that are there."""
     return _check_bearer(db, effective, given) + check(effective, given, _stored(db))

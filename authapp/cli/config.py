@@ -225,14 +225,12 @@ def hash_password(*, password_stdin: bool) -> None:
 
 def _check_credentials(locations: Locations, examined: Examined) -> list[Problem]:
     """Return what would keep the credentials from being adopted, as far as there is a database to ask."""
-    if examined.effective.config.auth.mode == "none":
-        return []  # nobody signs in with them; `mode check basic` looks
     url = database_url(examined.effective.config.database.url, locations)
     file = sqlite_file(url)
     if file is None or file.exists():
         try:
-            with opened(url) as database, database.reading() as db:
-                return adoption.check_against(db, examined.effective, examined.given)
+            with opened(url) as database:
+                return adoption.check_before(database, examined.effective, examined.given)
         except DatabaseError:
             pass  # the file can be judged without
-    return adoption.check(examined.effective, examined.given, None)
+    return adoption.check_before(None, examined.effective, examined.given)

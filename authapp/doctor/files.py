@@ -29,7 +29,11 @@ def config_file(case: Case) -> Iterator[Finding]:
     yield from _which(case)
     problems = [*case.examined.problems]
     told = {problem.key for problem in problems}
-    problems += [problem for problem in _credentials(case) if problem.key not in told]
+    problems += [
+        problem
+        for problem in adoption.check_before(case.database, case.effective, case.examined.given)
+        if problem.key not in told
+    ]
     for problem in problems:
         yield of_problem(CONFIG, problem, advice=WRITE_TWO if _is_mangled(case, problem) else "")
     exposed = dict(_exposed(case))
@@ -46,17 +50,6 @@ def _which(case: Case) -> Iterator[Finding]:
         yield ok(CONFIG, f"{file}, which was {'named' if case.locations.named else 'found'}")
     elif not case.locations.named:
         yield ok(CONFIG, f"there is none, so the defaults count; looked for {file}")
-
-
-def _credentials(case: Case) -> list[Problem]:
-    """Return what keeps the credentials from being adopted, as far as there is a database to ask."""
-    effective, given = case.effective, case.examined.given
-    if effective.config.auth.mode == "none":
-        return []  # nobody signs in with them
-    if case.database is None:
-        return adoption.check(effective, given, None)
-    with case.database.reading() as db:
-        return adoption.check_against(db, effective, given)
 
 
 def _is_mangled(case: Case, problem: Problem) -> bool:
