@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from authapp import logs, modes, paths, provision, settings, wizard
+from authapp.config.checks import WAY_OUT, mode_lock
 from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
-from authapp.config.options import MODE
+from authapp.config.options import MODE, ONE_OF
 from authapp.database import Database, database_url, open_database, opened, require_schema, sqlite_file, upgrade
 from authapp.errors import ConfigError, Problem, StartError
 from authapp.paths import Locations
@@ -23,8 +24,10 @@ def read_start(locations: Locations, overrules: Mapping[str, Any] | None = None)
     """
     start = Start.from_layers(examine(locations), overrules)
     problems = list(examine(locations, start=start).problems)
-    if any(problem.key == MODE for problem in problems) and (recorded := recorded_mode(locations, start)):
-        problems.append(Problem(MODE, f"the recorded mode is {recorded}", hint=modes.WAY_OUT))
+    # A misspelled mode is none that was wanted.
+    if any(problem.key == MODE and ONE_OF not in problem.message for problem in problems):
+        recorded = recorded_mode(locations, start)
+        problems += [Problem(MODE, f"the recorded mode is {recorded}", hint=WAY_OUT)] if recorded else []
     if any(not problem.closes for problem in problems):
         raise ConfigError(problems)
     return start
@@ -75,7 +78,7 @@ class Installed:
         with self.database.reading() as db:
             installation = settings.installation(db)
         recorded, wanted = installation.auth_mode if installation else modes.BASIC, self.start.values[MODE]
-        if problem := modes.locked(recorded, wanted):
+        if problem := mode_lock(recorded, wanted):
             place = examine(self.locations).effective.place_of.get(MODE)
             raise ConfigError([replace(problem, place=place)])
         if recorded != wanted and not may_change:

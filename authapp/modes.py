@@ -11,23 +11,14 @@ from sqlalchemy.orm import Session
 
 from authapp import audit, sessions, settings, users
 from authapp.audit import Actor
-from authapp.config.options import CREDENTIALS, MODE, OPTIONS
+from authapp.config.options import CREDENTIALS, OPTIONS
 from authapp.database import Database
-from authapp.errors import NotAllowed, Problem
+from authapp.errors import NotAllowed
 from authapp.models import DEFAULT_ID, Role, SignedIn, User
 from authapp.settings import Installation
 
 BASIC, NONE = "basic", "none"
 DEFAULT_USERNAME = "default"
-WAY_OUT = "write auth.mode: basic, or run `authapp mode set none`, which opens it on purpose"
-
-
-def locked(recorded: str, wanted: str) -> Problem | None:
-    """Return why an installation cannot start in the mode that is wanted, or None when it can."""
-    if recorded == wanted or (recorded, wanted) == (NONE, BASIC):
-        return None
-    message = f"the recorded mode is {recorded}, the wanted one is {wanted}: nobody drops the sign-in by accident"
-    return Problem(MODE, message, hint=WAY_OUT)
 
 
 def ensure_default_user(db: Session, installation: Installation) -> Installation:
@@ -81,7 +72,10 @@ def _others(installation: Installation) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What leaving mode none would do: whom it makes the owner, what stays, and what counts no more."""
+    """What leaving mode none would do: whom it makes the owner, what stays, and what counts no more.
+
+    `renamed`: who has the name that the owner is to have.
+    """
 
     user_id: str
     username: str
@@ -89,17 +83,22 @@ class Rehearsal:
     stored_options: tuple[str, ...] = ()
     other_users: tuple[str, ...] = ()
     demoted: tuple[str, ...] = ()
+    renamed: str | None = None
     passwords: int = 0
     sessions: int = 0
 
 
-def rehearse(database: Database) -> Rehearsal:
-    """Return what leaving mode none would do, without doing it. Raises NotAllowed in another mode."""
+def rehearse(database: Database, username: str | None = None) -> Rehearsal:
+    """Return what leaving mode none would do, without doing it; the owner is to be called `username`.
+
+    Raises NotAllowed in another mode.
+    """
     with database.reading() as db:
         installation = settings.installation(db)
         owner = default_user(db)
         if installation is None or owner is None:
             raise NotAllowed("This installation is in mode basic already; nothing would change.")
+        bearer = users.find(db, username) if username else None
         others = db.scalars(select(User).where(_others(installation)).order_by(User.username_key)).all()
         return Rehearsal(
             owner.id,
@@ -107,6 +106,7 @@ def rehearse(database: Database) -> Rehearsal:
             stored_options=tuple(sorted(key for key in settings.load_all(db) if _is_set_by_people(key))),
             other_users=tuple(user.username for user in others),
             demoted=tuple(user.username for user in others if user.is_superuser),
+            renamed=bearer.username if bearer is not None and bearer.id != owner.id else None,
             passwords=sum(user.password_hash is not None for user in (owner, *others)),
             sessions=db.scalar(select(func.count()).select_from(SignedIn)) or 0,
         )

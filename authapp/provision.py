@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from authapp import adoption, audit, clock, modes, sessions, settings, tokens, users
 from authapp.audit import Actor
+from authapp.config.checks import mode_lock
 from authapp.config.live import Adopt, NotNow, Reading
 from authapp.config.options import MODE, SECRET_KEY
 from authapp.config.overlay import Effective
@@ -111,7 +112,7 @@ def adopt(database: Database, reading: Reading, *, leaves_none: bool = True) -> 
     wanted = reading.effective.config.auth.mode
     if installation.auth_mode != wanted and not reading.first:
         return
-    if problem := modes.locked(installation.auth_mode, wanted):
+    if problem := mode_lock(installation.auth_mode, wanted):
         raise ConfigError([replace(problem, place=reading.effective.place_of.get(MODE))])
     if installation.auth_mode != wanted and not leaves_none:
         raise NotNow

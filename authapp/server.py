@@ -131,7 +131,7 @@ def _greet(installed: Installed) -> None:
     if snapshot.effective.config.auth.mode == "none":
         click.echo("Mode none: nobody signs in; whoever reaches this address is a superuser.")
     if snapshot.closed:
-        click.echo("Nobody can sign in until the config file is mended; what is wrong stands above.")
+        click.echo("Nobody can sign in until the config is mended; what is wrong stands above.")
     elif token := installed.setup_token():
         if snapshot.effective.config.setup.require_token:
             click.echo(f"Set it up (this link works for 24 hours): {address}/setup?token={token}")

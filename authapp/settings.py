@@ -8,10 +8,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from authapp import clock
+from authapp.config import options
 from authapp.config.options import CREDENTIALS, SECRET_KEY
 from authapp.models import Setting
 
-INSTALLATION = "installation"
+INSTALLATION = options.INSTALLATION
 SETUP_TOKEN = "setup.token"  # noqa: S105 - the name of a row
 
 

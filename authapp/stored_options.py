@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from authapp import audit, permissions, settings
 from authapp.audit import Actor
 from authapp.config.live import LiveConfig
-from authapp.config.options import OPTIONS, canonical
+from authapp.config.options import MODE, OPTIONS, canonical
 from authapp.config.overlay import Effective
 from authapp.database import Database
 from authapp.errors import BadValue, NoSuchOption, Pinned, Refused
@@ -85,7 +85,8 @@ def find_all(wanted: str) -> list[str]:
 def _require_settable(keys: Iterable[str]) -> None:
     for key in keys:
         if key not in OPTIONS or not OPTIONS[key].settable:
-            raise NoSuchOption(f"{key} cannot be set here; only the config file or the environment can.")
+            hint = " `authapp mode` looks after it." if key == MODE else ""
+            raise NoSuchOption(f"{key} cannot be set here; only the config file or the environment can.{hint}")
 
 
 def _ready(key: str, value: object) -> object:

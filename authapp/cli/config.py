@@ -19,16 +19,16 @@ from authapp.cli.common import (
     printable,
     shell,
 )
-from authapp.config.checks import warnings
+from authapp.config.checks import mode_lock, warnings
 from authapp.config.examine import Examined, examine
 from authapp.config.example import example
 from authapp.config.foreign import LARGEST
 from authapp.config.foreign_names import EXPECTED
 from authapp.config.moving_in import move_in
-from authapp.config.options import canonical
+from authapp.config.options import MODE, canonical
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
-from authapp.database import DatabaseError, database_url, opened, require_schema, sqlite_file
+from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
 from authapp.errors import CannotImport, ConfigError, Problem
 from authapp.installed import Installed
 from authapp.paths import Locations
@@ -47,7 +47,7 @@ def config_check(locations: Locations, file: str | None) -> None:
     wanted = _naming(file, locations) if file else locations
     examined = examine(wanted)
     told = {problem.key for problem in examined.problems}
-    more = [problem for problem in _check_credentials(wanted, examined) if problem.key not in told]
+    more = [problem for problem in _check_beside(wanted, examined) if problem.key not in told]
     if problems := [*examined.problems, *more]:
         raise ConfigError(problems)
     more = warnings(examined.effective, wanted.config_file, wanted.env_file)
@@ -223,14 +223,24 @@ def hash_password(*, password_stdin: bool) -> None:
     click.echo(passwords.hash_password(ask_password(from_stdin=password_stdin)))
 
 
-def _check_credentials(locations: Locations, examined: Examined) -> list[Problem]:
-    """Return what would keep the credentials from being adopted, as far as there is a database to ask."""
+def _check_beside(locations: Locations, examined: Examined) -> list[Problem]:
+    """Return what does not go together with the database, as far as there is one to ask: mode and credentials."""
     url = database_url(examined.effective.config.database.url, locations)
     file = sqlite_file(url)
     if file is None or file.exists():
         try:
             with opened(url) as database:
-                return adoption.check_before(database, examined.effective, examined.given)
+                return [
+                    *_check_mode(database, examined),
+                    *adoption.check_before(database, examined.effective, examined.given),
+                ]
         except DatabaseError:
             pass  # the file can be judged without
     return adoption.check_before(None, examined.effective, examined.given)
+
+
+def _check_mode(database: Database, examined: Examined) -> list[Problem]:
+    with database.reading() as db:
+        installation = settings.installation(db)
+    problem = mode_lock(installation.auth_mode, examined.effective.get(MODE)) if installation else None
+    return [replace(problem, place=examined.effective.place_of.get(MODE))] if problem else []

@@ -52,8 +52,9 @@ class _Wanted:
 def mode_check(locations: Locations, mode: str, *, as_json: bool) -> None:
     """Rehearse the change from none to basic: what is kept, and what needs credentials from then on."""
     with existing_database(locations) as database:
-        rehearsal = modes.rehearse(database)
+        modes.rehearse(database)  # first, because in mode basic nothing else is of interest
         wanted = _read_wanted(locations, mode, database)
+        rehearsal = modes.rehearse(database, wanted.given.username)
     if as_json:
         print_json(_facts(rehearsal, wanted))
     else:
@@ -92,9 +93,15 @@ def _print_rehearsal(rehearsal: Rehearsal, wanted: _Wanted) -> None:
     click.echo(f"  the owner: {_how(wanted)}")
     click.echo("  every page and every program that came without until now")
     for username in rehearsal.other_users:
-        demoted = " (no superuser any more)" if username in rehearsal.demoted else ""
-        click.echo(f"  {printable(username)}: needs a new password{demoted}")
+        click.echo(f"  {printable(username)}: {_what_changes(rehearsal, username)}")
     click.echo(f"Void: {rehearsal.passwords} passwords, {rehearsal.sessions} sessions.")
+
+
+def _what_changes(rehearsal: Rehearsal, username: str) -> str:
+    demoted = ", and is no superuser any more" if username in rehearsal.demoted else ""
+    if username == rehearsal.renamed:
+        return f"is renamed and deactivated, because the owner takes the name{demoted}"
+    return f"needs a new password{demoted}"
 
 
 def _facts(rehearsal: Rehearsal, wanted: _Wanted) -> dict[str, object]:
@@ -108,6 +115,7 @@ def _facts(rehearsal: Rehearsal, wanted: _Wanted) -> dict[str, object]:
         "owner": {"username": wanted.given.username, "how": _how(wanted)},
         "needs_credentials": list(rehearsal.other_users),
         "demoted": list(rehearsal.demoted),
+        "renamed": rehearsal.renamed,
         "void": {"passwords": rehearsal.passwords, "sessions": rehearsal.sessions},
         "problems": [str(problem) for problem in wanted.problems],
     }
@@ -130,7 +138,7 @@ def mode_set(locations: Locations, mode: str) -> None:
         changed = modes.enter_none(database, shell())
     click.echo("The recorded mode is none now." if changed else "The recorded mode was none already.")
     if says != mode:
-        click.echo("The config still says auth.mode: basic; the next start would go back to it.", err=True)
+        click.echo("Write auth.mode: none into the config file, or the next start goes back to basic.", err=True)
 
 
 @click.group("secret")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from authapp import sessions
+from authapp import permissions, sessions
 from authapp.cli.common import config_option, existing, json_option, moment, print_json, print_table, shell
 from authapp.cli.people import UserName, find_user
 from authapp.devices import device
@@ -28,6 +28,8 @@ def session_group() -> None:
 def list_command(locations: Locations, user: str | None, *, as_json: bool) -> None:
     """List who is signed in, and where; the newest first."""
     installed = existing(locations)
+    with installed.database.reading() as db:
+        permissions.require(db, shell(), permissions.END_SESSIONS)
     rows = _everybodys(installed) if user is None else _of(installed, user)
     if as_json:
         print_json([_facts(session, whose) for session, whose in rows])

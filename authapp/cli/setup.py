@@ -2,7 +2,7 @@
 
 import click
 
-from authapp import invitations, settings, wizard
+from authapp import invitations, modes, settings, wizard
 from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, shell
 from authapp.cli.people import print_user
 from authapp.config.options import USERNAME
@@ -71,6 +71,8 @@ def setup_token(locations: Locations) -> None:
     """Make a fresh setup token; the old ones stop working."""
     installed = existing(locations)
     token = installed.setup_token(fresh=True)
+    if token is None and installed.live.current.config.auth.mode == "none":
+        raise NotAllowed(NOBODY_TO_MANAGE)
     if token is None:
         raise click.ClickException("Setup is finished; nobody needs a token any more.")
     click.echo(f"{installed.address()}/setup?token={token}")
@@ -82,7 +84,7 @@ def setup_token(locations: Locations) -> None:
 def setup_status(locations: Locations, *, as_json: bool) -> None:
     """Say whether setup is complete."""
     with existing(locations).database.reading() as db:
-        is_complete = settings.credentials(db) is not None
+        is_complete = settings.credentials(db) is not None or modes.default_user(db) is not None
     if as_json:
         print_json({"complete": is_complete})
     else:

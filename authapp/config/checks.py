@@ -10,6 +10,7 @@ from authapp.config.overlay import Effective, Source
 from authapp.config.sections import Config
 from authapp.errors import Place, Problem
 
+WAY_OUT = "write auth.mode: basic, or run `authapp mode set none`, which opens it on purpose"
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -33,6 +34,14 @@ def conflicts(effective: Effective) -> list[Problem]:
     return found
 
 
+def mode_lock(recorded: str, wanted: str) -> Problem | None:
+    """Return why an installation cannot start in the mode that is wanted, or None when it can."""
+    if recorded == wanted or (recorded, wanted) == ("none", "basic"):
+        return None
+    message = f"the recorded mode is {recorded}, the wanted one is {wanted}: nobody drops the sign-in by accident"
+    return Problem(MODE, message, hint=WAY_OUT)
+
+
 def is_none_only_local(config: Config) -> bool:
     """Tell whether nobody signs in, and only this machine may use the pages."""
     return config.auth.mode == "none" and not config.auth.allow_public_none
@@ -51,6 +60,8 @@ def _not_local(effective: Effective, key: str, value: str, hint: str = "") -> li
 def warnings(effective: Effective, config_file: Path, env_file: Path | None = None) -> list[Problem]:
     """Return what should be different: readable secrets, short secret keys, options without effect."""
     found = list(effective.ignored)
+    if _is_empty(config_file):
+        found.append(Problem("", "is empty, so no option is set in it", Place(config_file.name)))
 
     def warn(key: str, message: str, hint: str = "") -> None:
         found.append(Problem(key, message, effective.place_of.get(key), hint))
@@ -75,6 +86,13 @@ def _is_written(effective: Effective) -> bool:
     place = effective.place_of.get(PASSWORD)
     referred = any(given.referred for layer in effective.layers if (given := layer.values.get(PASSWORD)))
     return effective.pinned(PASSWORD) and place is not None and place.line is not None and not referred
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _readable_by_others(path: Path) -> bool:

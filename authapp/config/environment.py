@@ -155,8 +155,8 @@ def _unknown(variables: Variables) -> Iterator[Problem]:
         close = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1, cutoff=LIKENESS)
         if close and name.isascii() and name.isidentifier():
             # In a file whose line lacks its `=` the name ends with the value, and the line number says enough.
-            what = "this name" if variable.place.line else name
-            yield Problem("", f"{what} is unknown, did you mean {PREFIX}{close[0]}?", variable.place)
+            what = "this name is unknown" if variable.place.line else "is unknown"
+            yield Problem("", f"{what}, did you mean {PREFIX}{close[0]}?", variable.place)
         else:
             hint = "`authapp config show` lists the options"
             place = variable.place if variable.place.line else None

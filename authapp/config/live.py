@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from authapp.config import environment, yamlfile
-from authapp.config.checks import warnings
+from authapp.config.checks import mode_lock, warnings
 from authapp.config.examine import Examined, Signature, Start, examine, lay, stat_of
+from authapp.config.options import INSTALLATION, MODE
 from authapp.config.overlay import Effective, GivenCredentials, overlay
 from authapp.errors import ConfigError, Place, Problem
 from authapp.logs import log
@@ -203,8 +204,9 @@ class LiveConfig:
         """Swap in a good file laid over these settings."""
         effective, _ = lay(rows, good.around, good.document)
         found = (*good.around.warnings, *warnings(effective, self.locations.config_file, self.locations.env_file))
-        self._report("warning", found, self._snapshot.warnings)
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
+        found += _refused_next(rows, effective) if needs_restart else ()
+        self._report("warning", found, self._snapshot.warnings)
         for key in set(needs_restart) - set(self._snapshot.needs_restart):
             log_unless_quiet = log.debug if self._quiet else log.warning
             log_unless_quiet(f"{key} was edited and needs a restart")
@@ -225,3 +227,13 @@ class LiveConfig:
         for problem in found:
             if problem not in known and not self._quiet:
                 getattr(log, level)(str(problem))
+
+
+def _refused_next(rows: Mapping[str, Any], effective: Effective) -> tuple[Problem, ...]:
+    """Return why the next start will be refused, where an edit of the mode has to do with a lock."""
+    recorded = (rows.get(INSTALLATION) or {}).get("auth_mode", "")
+    problem = mode_lock(recorded, effective.get(MODE)) if recorded else None
+    if problem is None:
+        return ()
+    place = effective.place_of.get(MODE)
+    return (replace(problem, message=f"the next start will be refused: {problem.message}", place=place),)

@@ -47,7 +47,7 @@ class Option:
     def convert(self, value: object) -> Any:
         """Return the typed value of a text (or of a JSON value); raises ValueError in plain words."""
         if (self.secret or self.key == USERNAME) and isinstance(value, str) and is_placeholder(value):
-            raise ValueError("is a placeholder; put the real value here, or take the line out")
+            raise ValueError("is a placeholder; put the real value here, or leave it out")
         texts = [text for text in (value if isinstance(value, tuple) else (value,)) if isinstance(text, str)]
         if not all(map(is_storable, texts)):
             raise ValueError("contains a character that no text should")
@@ -81,7 +81,7 @@ def _plain(error: ValidationError) -> str:
         "int": "must be a whole number",
         "greater": f"must be at least {context.get('ge')}",
         "less": f"must be at most {context.get('le')}",
-        "literal": f"must be one of {context.get('expected')}",
+        "literal": f"{ONE_OF} {context.get('expected')}",
         "value": str(context.get("error")),
         "string_too_short": _too_short(context.get("min_length")),
         "too_short": _too_short(context.get("min_length")),
@@ -131,8 +131,10 @@ CREDENTIALS = "server.basic-auth"
 USERNAME = f"{CREDENTIALS}.username"
 # One option for the overlay: a layer that gives any of the three hides the three of the layers below.
 PASSWORD_KEYS = (f"{CREDENTIALS}.password", f"{CREDENTIALS}.password-hash", f"{CREDENTIALS}.password-file")
+ONE_OF = "must be one of"
 SECRET_KEY = "server.secret-key"  # noqa: S105 - the name of the option, not a key
 MODE = "auth.mode"
+INSTALLATION = "installation"  # the row of the Settings table that holds, among others, the recorded mode
 
 
 def build(values: Mapping[str, Any]) -> Config:

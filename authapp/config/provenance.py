@@ -78,7 +78,7 @@ def written(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, timedelta):
         return duration_text(value)
-    return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+    return (", ".join(map(str, value)) or NOT_SET) if isinstance(value, tuple) else str(value)
 
 
 def explain(effective: Effective, key: str, edited: Collection[str] = ()) -> Explained:
@@ -114,7 +114,7 @@ def explain_all(effective: Effective, edited: Collection[str] = ()) -> list[Expl
 def _elsewhere(effective: Effective, option: Option, edited: Collection[str]) -> str:
     """Return what supplies the value in force, if the layers do not: it was settled when the process started."""
     if option.key in edited:
-        return "since the start"
+        return "value at start"
     if not option.restart:
         return ""
     winner = effective.source_of.get(option.key)
@@ -125,8 +125,8 @@ def _elsewhere(effective: Effective, option: Option, edited: Collection[str]) ->
 
 def _edit(highest: Said) -> str:
     """Say what will count after a restart."""
-    where = highest.place.words if highest.place else f"the {highest.source}"
-    return f"By now {where} says {highest.text}; that counts after a restart"
+    where = highest.place.words if highest.place else f"The {highest.source}"
+    return f"{where} now says {highest.text}; it counts after a restart"
 
 
 def _said(option: Option, source: Source, given: Any) -> Said:

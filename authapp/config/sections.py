@@ -110,7 +110,8 @@ class PasswordOptions(Section):
 
     policy: Literal["standard", "kestra", "nist"] = _option(
         "standard",
-        "standard: 12 characters, lower and upper case, a symbol; kestra: 8, lower, upper, digit; nist: 15.",
+        "standard: 12 characters, lower and upper case, a symbol; kestra: 8 characters, lower, upper, digit; "
+        "nist: 15 characters.",
         settable=True,
     )
     initial_lifetime: Duration = _option(
@@ -121,8 +122,10 @@ class PasswordOptions(Section):
 class Throttle(Section):
     """`throttle`: how many wrong passwords before somebody has to wait."""
 
-    attempts: int = _option(10, "Failures per account and network in a window.", settable=True, ge=1, le=1000)
-    window: Duration = _option(timedelta(minutes=5), "The window.", settable=True)
+    attempts: int = _option(
+        10, "Wrong passwords per account and network before somebody has to wait.", settable=True, ge=1, le=1000
+    )
+    window: Duration = _option(timedelta(minutes=5), "How far back wrong passwords are counted.", settable=True)
     lock: Duration = _option(timedelta(minutes=15), "How long to wait then.", settable=True)
 
 

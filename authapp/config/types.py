@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from authapp.names import has_control
 
@@ -19,8 +19,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def _duration(value: object) -> object:
     if not isinstance(value, str):
         return value
-    parts = re.findall(r"(\d{1,9})([smhdw])", value)
-    if not parts or "".join(number + unit for number, unit in parts) != value:
+    text = value.replace(" ", "").lower()
+    parts = re.findall(r"(\d{1,9})([smhdw])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError("must be a duration such as 30m, 12h or 30d")
     try:
         duration = sum((timedelta(**{UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
@@ -100,4 +101,6 @@ def _shown(value: str) -> str:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_shown)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True), Field(min_length=1, max_length=100), AfterValidator(_shown)
+]

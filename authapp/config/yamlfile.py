@@ -107,7 +107,7 @@ def _compose(text: str, file: str) -> yaml.Node | None:
             raise _BadFileError(
                 "a tab cannot stand here; indent with spaces, and quote a value that holds one", place
             ) from None
-        hint = "a value with special characters needs quotes: '…'"
+        hint = "look at indentation, brackets and quotes; a value with special characters needs quotes: '…'"
         raise _BadFileError("this is not valid YAML", place, hint) from None
     except yaml.reader.ReaderError:
         raise _BadFileError("contains control characters", Place(file)) from None
@@ -146,6 +146,19 @@ def _make_tree() -> dict[str, Any]:
 _TREE = _make_tree()
 
 
+def _find(raw: str, tree: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """Return the key that is meant, and the option or the tree below it; `auth.mode` is `mode` below `auth`."""
+    names: list[str] = []
+    found: Any = tree
+    for part in raw.split("."):
+        entry = found.get(canonical(part)) if isinstance(found, dict) else None
+        if entry is None:
+            return None
+        names.append(entry[0])
+        found = entry[1]
+    return ".".join(names), found
+
+
 @dataclass(slots=True)
 class _Walk:
     """One walk over a file's nodes; collects values and problems."""
@@ -154,6 +167,7 @@ class _Walk:
     text: str
     file: str
     variables: Variables
+    seen: dict[str, int] = field(default_factory=dict)  # key -> line, of options and of sections
 
     def place(self, node: yaml.Node) -> Place:
         return _place(self.file, node.start_mark)
@@ -170,20 +184,19 @@ class _Walk:
             here = "must hold options, each on its own line below it"
             self.problem(path, here if path else "the file must hold options, such as server:", node, hint)
             return
-        seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             raw = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-            name = canonical(raw)
-            if name not in tree:
+            found = _find(raw, tree)
+            if found is None:
                 self.unknown(raw, path, tree, key_node)
                 continue
-            full = ".".join(part for part in (path, tree[name][0]) if part)
-            if name in seen:
-                self.problem(full, f"is given twice, first in line {seen[name]}", key_node)
+            full = f"{path}.{found[0]}" if path else found[0]
+            if full in self.seen:
+                self.problem(full, f"is given twice, first in line {self.seen[full]}", key_node)
                 continue
-            seen[name] = key_node.start_mark.line + 1
-            if isinstance(tree[name][1], dict):
-                self.section(value_node, full, tree[name][1])
+            self.seen[full] = key_node.start_mark.line + 1
+            if isinstance(found[1], dict):
+                self.section(value_node, full, found[1])
             else:
                 self.option(full, key_node, value_node)
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from authapp import modes, settings
-from authapp.config.checks import is_loopback, is_none_only_local, warnings
+from authapp.config.checks import is_loopback, is_none_only_local, mode_lock, warnings
 from authapp.config.options import SECRET_KEY
 from authapp.config.overlay import Source
 from authapp.config.types import Network
@@ -63,7 +63,7 @@ def mode(case: Case) -> Iterator[Finding]:
 def _recorded(case: Case) -> Iterator[Finding]:
     wanted = case.effective.config.auth.mode
     recorded = case.installation.auth_mode if case.installation else wanted
-    if problem := modes.locked(recorded, wanted):
+    if problem := mode_lock(recorded, wanted):
         yield of_problem(MODES, problem)
     elif recorded != wanted:
         found = f"the recorded mode is {recorded}; the next start changes it to {wanted}"

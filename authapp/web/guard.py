@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from authapp import wizard
 from authapp.config.checks import is_loopback, is_none_only_local
+from authapp.config.overlay import Source
 from authapp.errors import PasswordChangeRequired
 from authapp.permissions import NOBODY_TO_MANAGE
 from authapp.web.identity import Visitor, whoever
@@ -61,13 +62,19 @@ def init_app(app: App) -> None:
 
 def look() -> Answer:
     """Let the request through, or answer in place of its view."""
-    if request.blueprint != "health" and not is_our_host(
-        request.headers.get("Host", ""), effective().config.server
-    ):
-        raise MisdirectedRequest("This address is not one of this server's.")
+    if request.blueprint != "health":
+        _look_at_host()
     if request.endpoint in ALWAYS:
         return None
     return _look_at_state() or _look_at_mode() or _look_at_setup() or _look_at_request() or _look_at_visitor()
+
+
+def _look_at_host() -> None:
+    """Refuse a name that is not this server's; in mode none, one that is not this machine's."""
+    if is_none_only_local(effective().config) and request.endpoint not in ALWAYS:
+        _require_local("In mode none, these pages open at a loopback address only, and through no proxy.")
+    if not is_our_host(request.headers.get("Host", ""), effective().config.server):
+        raise MisdirectedRequest("This address is not one of this server's.")
 
 
 def admission() -> Admission:
@@ -84,14 +91,12 @@ def _look_at_state() -> Answer:
 
 
 def _look_at_mode() -> Answer:
-    """In mode none: answer only this machine, unless it is open on purpose, and nothing about people."""
+    """Answer nothing while the mode is another one by now, and in mode none nothing about people."""
     if other := other_mode():
         mine = effective().config.auth.mode
         raise ServiceUnavailable(f"This server was started in mode {mine}; by now the mode is {other}. Restart it.")
     if not is_mode_none():
         return None
-    if is_none_only_local(effective().config):
-        _require_local("In mode none, these pages open at a loopback address only, and through no proxy.")
     if admission().who == "setup":
         return render_template("wizard/finished.html"), 404
     if request.endpoint and admission().people:
@@ -102,7 +107,10 @@ def _look_at_mode() -> Answer:
 def _closed() -> Answer:
     if request.blueprint == "api":
         raise ServiceUnavailable("The config file has to be mended.")
-    return render_template("errors/closed.html", problems=snapshot().problems), 503
+    supplied = effective().source_of.items()
+    from_environment = [key for key, source in supplied if source is Source.ENVIRONMENT]
+    page = render_template("errors/closed.html", problems=snapshot().problems, from_environment=from_environment)
+    return page, 503
 
 
 def _look_at_setup() -> Answer:

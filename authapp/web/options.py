@@ -110,10 +110,12 @@ def _page(form: Form, typed: Mapping[str, str] | None = None, refused: Mapping[s
         section = one.key.partition(".")[0]
         row = Row(one, (typed or {}).get(one.key), str((refused or {}).get(one.key, "")))
         groups.setdefault(GROUP_OF.get(section, section), []).append(row)
+    # What can be changed here comes first.
+    in_order = sorted(groups, key=lambda section: not any(row.explained.option.settable for row in groups[section]))
     return render_template(
         "admin/settings.html",
         form=form,
-        groups=groups,
+        groups={section: groups[section] for section in in_order},
         about=SECTIONS,
         refused=list(refused or {}),
         config_file=the_app().locations.config_file.name,

@@ -218,7 +218,7 @@ def test_check_warns_of_strangers(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AUTHAPP_SUPERUSR", CANARY)
     result = run("config", "check")
     assert (result.exit_code, CANARY in result.output) == (0, False)
-    assert "AUTHAPP_SUPERUSR is unknown, did you mean AUTHAPP_SUPERUSER?" in result.stderr
+    assert "AUTHAPP_SUPERUSR: is unknown, did you mean AUTHAPP_SUPERUSER?" in result.stderr
 
 
 # -- secrets --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from authapp import settings
+from authapp import settings, users
 from authapp.models import DEFAULT_ID
 from tests.cli.commands import Run, credentials, said
 from tests.world import ADA, BOB, PASSWORD, World
@@ -159,6 +159,21 @@ def test_mode_none_stays_local(run: Run, world: World, config: str, words: str) 
     assert run("bootstrap").exit_code == 0
 
 
+def test_check_tells_of_the_lock(run: Run, cast: World) -> None:
+    """`config check` beside an installation says what its next start would: the mode is locked."""
+    cast.write_config(NONE)
+    result = run("config", "check")
+    assert result.exit_code == 2
+    assert "config.yml:1:8 auth.mode: the recorded mode is basic" in result.stderr
+
+
+@pytest.mark.usefixtures("cast")
+def test_a_misspelled_mode(run: Run, world: World) -> None:
+    """A mode that does not exist is a typing mistake, and not told to be locked."""
+    world.write_config("auth: {mode: nonne}\n")
+    assert "recorded" not in run("bootstrap").stderr
+
+
 # -- set ------------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +208,7 @@ def test_a_config_that_wants_basic(run: Run) -> None:
     """When the config file still wants basic, the command says that the next start goes back to it."""
     result = run("mode", "set", "none", typed="none\n")
     assert result.exit_code == 0
-    assert "still says auth.mode: basic" in result.stderr
+    assert "the next start goes back to basic" in result.stderr
 
 
 # -- what mode none does not have -----------------------------------------------------------------------------
@@ -206,7 +221,9 @@ def test_a_config_that_wants_basic(run: Run) -> None:
         ("user", "add", BOB),
         ("user", "reset-password", "default"),
         ("user", "deactivate", "default"),
+        ("session", "list"),
         ("session", "revoke", "--all"),
+        ("setup", "token"),
         ("superuser", "--username", BOB, "--password-stdin"),
     ],
 )
@@ -220,8 +237,16 @@ def test_no_people(run: Run, none: World, words: tuple[str, ...]) -> None:
 
 @pytest.mark.usefixtures("none")
 def test_no_setup(run: Run) -> None:
-    """There is no setup token in mode none."""
-    assert run("setup", "token").exit_code == 1
+    """There is nothing left to set up in mode none."""
+    assert said(run("setup", "status")) == "complete\n"
+
+
+def test_whom_the_switch_renames(run: Run, none: World) -> None:
+    """The rehearsal says whom the switch renames, because the owner takes the name."""
+    with none.database.writing() as db:
+        users.add(db, ADA, None, is_active=True)
+    none.write_config(credentials())
+    assert f"{ADA}: is renamed and deactivated" in said(run("mode", "check", "basic"))
 
 
 # -- the secret key -------------------------------------------------------------------------------------------

@@ -260,7 +260,8 @@ def test_an_unknown_name_like_a_known_one(name: str, meant: str) -> None:
     """A slip warns in the process, and is an error at its line of an env file; both say what was meant."""
     said = f"is unknown, did you mean {meant}?"
     around, in_file = read({name: CANARY}), read_file(f"\n{name}={CANARY}\n")
-    assert ([problem.message for problem in around.warnings], around.problems) == ([f"{name} {said}"], ())
+    warned = [f"environment variable {name}: {said}"]
+    assert ([str(problem) for problem in around.warnings], around.problems) == (warned, ())
     assert ([str(problem) for problem in in_file.problems], in_file.warnings) == ([f".env:2: this name {said}"], ())
 
 

@@ -19,6 +19,7 @@ from authapp import (
     wizard,
 )
 from authapp.audit import Actor
+from authapp.config.checks import mode_lock
 from authapp.config.examine import Start, examine
 from authapp.config.live import NotNow, Reading
 from authapp.database import Database
@@ -316,7 +317,7 @@ def test_basic_does_not_become_none(cast: World) -> None:
 )
 def test_which_way_is_open(recorded_mode: str, wanted: str, *, free: bool) -> None:
     """Only none may become basic by itself."""
-    assert (modes.locked(recorded_mode, wanted) is None) is free
+    assert (mode_lock(recorded_mode, wanted) is None) is free
 
 
 def test_the_way_back(cast: World) -> None:
@@ -437,3 +438,28 @@ def test_a_worker_waits_for_its_parent(none: World) -> None:
     provision.adopter(none.database)(edit)
     provision.adopter(none.database, leaves_none=False)(edit)
     assert recorded(none) == "basic"
+
+
+# -- what is said before a start that will be refused ---------------------------------------------------------
+
+
+def test_a_locked_mode_is_told_while_the_server_runs(cast: World) -> None:
+    """Mode none written into the file of an installation in mode basic is not only told to need a restart."""
+    cast.write_mode("none")
+    (warning,) = cast.snapshot.warnings
+    assert str(warning).startswith("config.yml:1:8 auth.mode: the next start will be refused: the recorded mode is")
+    cast.write_mode("basic")
+    assert not cast.snapshot.warnings
+
+
+def test_the_switch_to_basic_is_no_refusal(none: World) -> None:
+    """Mode basic written into the file of an installation in mode none needs a restart and nothing else."""
+    none.write_mode("basic", credentials=True)
+    assert (none.snapshot.warnings, none.snapshot.needs_restart) == ((), ("auth.mode",))
+
+
+def test_the_rehearsal_names_whom_it_renames(none: World) -> None:
+    """The rehearsal says whose name the owner takes."""
+    make_mischief(none)
+    assert modes.rehearse(none.database, BOB).renamed == BOB
+    assert modes.rehearse(none.database, "default").renamed is None

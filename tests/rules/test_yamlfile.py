@@ -496,3 +496,38 @@ def test_refused_files_are_closed_again(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "fifo", Path("/dev/zero")) * 5:
         yamlfile.read(path)
     assert len(os.listdir("/dev/fd")) <= before  # noqa: PTH208 - see above
+
+
+# -- keys with dots -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "auth.mode: none\n",
+        "AUTH.Mode: none\n",
+        "auth: {mode: none}\n",
+    ],
+)
+def test_a_key_may_be_written_with_its_dots(text: str) -> None:
+    """What pages and messages call an option may be written so, on one line."""
+    document = parse(text.encode(), "config.yml")
+    assert document.problems == []
+    assert document.values["auth.mode"].value == "none"
+
+
+def test_dots_and_levels_together() -> None:
+    """Sections may be written with dots, too, beside the same section with levels."""
+    text = "server.basic-auth: {username: ada}\nserver:\n  port: 1\n  basic-auth.password: secret\n"
+    document = parse(text.encode(), "config.yml")
+    assert document.problems == []
+    assert set(document.values) == {"server.basic-auth.username", "server.port", "server.basic-auth.password"}
+
+
+@pytest.mark.parametrize(
+    "text", ["auth.mode: none\nauth: {mode: basic}\n", "auth: {mode: basic}\nauth.mode: none\n", "a.b: 1\n"]
+)
+def test_dots_excuse_nothing(text: str) -> None:
+    """An option that is given twice in two spellings is given twice, and an unknown one stays unknown."""
+    (problem,) = parse(text.encode(), "config.yml").problems
+    assert "given twice" in problem.message or problem.message.startswith("unknown option")

@@ -83,7 +83,7 @@ def test_every_option_is_on_the_page(cast: World, key: str) -> None:
     one, text = explain(cast.snapshot.effective, key), row(page, key)
     assert text.startswith(f"{key} {one.option.help}")
     assert f"{one.elsewhere or one.source} : what each layer says of {key}" in text
-    assert "An edit needs a restart." in text or not one.option.restart
+    assert "Changes need a restart." in text or not one.option.restart
     if not one.option.settable:
         assert re.search(rf'<p class="value[^>]*>{re.escape(html.escape(one.text))}</p>', markup(page, key))
 
@@ -156,7 +156,7 @@ def test_edit_that_needs_a_restart_is_loud(cast: World) -> None:
     page = ada.get(SETTINGS).text
     told = row(page, "server.port")
     assert '<p class="value">8080</p>' in markup(page, "server.port")
-    assert "By now config.yml, line 2 says 9999; that counts after a restart. since the start" in told
+    assert "config.yml, line 2 now says 9999; it counts after a restart. value at start" in told
     assert "server.port was edited" in " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
@@ -168,7 +168,7 @@ def test_line_that_was_taken_out_counts_until_the_restart(cast: World) -> None:
     cast.write_config("# nothing\n")
     page = ada.get(SETTINGS).text
     assert '<p class="value">debug</p>' in markup(page, "log.level")
-    assert "By now the default says info; that counts after a restart." in row(page, "log.level")
+    assert "The default now says info; it counts after a restart." in row(page, "log.level")
 
 
 def test_nothing_is_loud_without_an_edit(cast: World) -> None:
