@@ -14,11 +14,12 @@ from authapp.models import AuditEntry, User
 SIGN_IN = "sign-in"
 SET_UP = "setup.completed"  # signs the owner in, too
 SUCCESS = "success"
+MODE_NONE = "mode none"  # the road of everybody where nobody signs in
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and by which road: `form`, `setup`, `command line`, `config file`, `authapp`."""
+    """Who does something, and by which road: `form`, `setup`, `mode none`, `command line`, a layer, `authapp`."""
 
     road: str
     user_id: str | None = None

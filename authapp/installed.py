@@ -11,7 +11,8 @@ from authapp import logs, modes, paths, provision, settings, wizard
 from authapp.config.checks import WAY_OUT, mode_lock
 from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
-from authapp.config.options import MODE, ONE_OF
+from authapp.config.options import MODE, ONE_OF, OPTIONS
+from authapp.config.overlay import Source
 from authapp.database import Database, database_url, open_database, opened, require_schema, sqlite_file, upgrade
 from authapp.errors import ConfigError, Problem, StartError
 from authapp.paths import Locations
@@ -50,12 +51,17 @@ def recorded_mode(locations: Locations, start: Start) -> str | None:
 class Installed:
     """An installation whose schema is up to date and whose config was read and adopted.
 
-    It is founded or upgraded where that is needed, unless it `must_exist`. Raises ConfigError, StartError,
-    SchemaOutdated.
+    It is founded or upgraded where that is needed, unless it `must_exist`. `serves`: a server will run on it.
+    `left_none`: this start changed the mode from none to basic. Raises ConfigError, StartError, SchemaOutdated.
     """
 
     def __init__(
-        self, locations: Locations, overrules: Mapping[str, Any] | None = None, *, must_exist: bool = False
+        self,
+        locations: Locations,
+        overrules: Mapping[str, Any] | None = None,
+        *,
+        must_exist: bool = False,
+        serves: bool = False,
     ) -> None:
         self.locations = locations
         self.start = start = read_start(locations, overrules)
@@ -70,7 +76,7 @@ class Installed:
             self._require_mode(may_change=not must_exist)
         except SQLAlchemyError as error:
             raise StartError(f"The database cannot be used: {reason_of(error)}.") from None
-        self.live = LiveConfig(locations, self._load, provision.adopter(self.database), start=start)
+        self.live = LiveConfig(locations, self._load, provision.adopter(self.database, signs=serves), start=start)
         self._first_look()
 
     def _require_mode(self, *, may_change: bool) -> None:
@@ -78,6 +84,7 @@ class Installed:
         with self.database.reading() as db:
             installation = settings.installation(db)
         recorded, wanted = installation.auth_mode if installation else modes.BASIC, self.start.values[MODE]
+        self.left_none = (recorded, wanted) == (modes.NONE, modes.BASIC)
         if problem := mode_lock(recorded, wanted):
             place = examine(self.locations).effective.place_of.get(MODE)
             raise ConfigError([replace(problem, place=place)])
@@ -98,6 +105,15 @@ class Installed:
                 return
             threading.Event().wait(0.1)
         raise StartError("The database cannot be used at the moment.")
+
+    def what_changed(self) -> str | None:
+        """Say what the start changed that nobody may have meant to, and what is kept from mode none."""
+        if not self.left_none or self.live.snapshot.closed:
+            return None
+        kept = [key for key, source in self.live.current.source_of.items() if source is Source.SETTINGS]
+        named = ", ".join(key for key in kept if OPTIONS[key].settable)
+        kept_settings = f" What was set in mode none still counts: {named}." if named else ""
+        return f"The mode is basic from now on: the default user is the owner, and people sign in.{kept_settings}"
 
     def setup_token(self, *, fresh: bool = False) -> str | None:
         """Return the setup token, or None when setup is over."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from authapp import settings
-from authapp.audit import Actor
+from authapp.audit import MODE_NONE, Actor
 from authapp.errors import NotAllowed
 from authapp.models import Role, User
 
@@ -63,8 +63,11 @@ def require(db: Session, by: Actor, permission: Permission) -> None:
     there are no people to do it to.
     """
     installation = settings.installation(db)
-    if installation is not None and installation.auth_mode == "none" and permission not in IN_MODE_NONE:
+    is_mode_none = installation is not None and installation.auth_mode == "none"
+    if is_mode_none and permission not in IN_MODE_NONE:
         raise NotAllowed(NOBODY_TO_MANAGE)
+    if by.road == MODE_NONE and not is_mode_none:  # whoever came in before the mode was changed
+        raise NotAllowed("People sign in here by now; open the page again.")
     if by.user_id is None:
         return
     user = db.get(User, by.user_id, populate_existing=True)

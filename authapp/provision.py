@@ -13,7 +13,7 @@ from authapp.config.live import Adopt, NotNow, Reading
 from authapp.config.options import MODE, SECRET_KEY
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
-from authapp.errors import Busy, ConfigError, Pinned, SchemaOutdated
+from authapp.errors import Busy, ConfigError, NotAllowed, Pinned, SchemaOutdated
 from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace, new_id
 from authapp.settings import Installation
 
@@ -84,23 +84,24 @@ def load_rows(database: Database) -> dict[str, Any]:
         raise NotNow from error
 
 
-def adopter(database: Database, *, leaves_none: bool = True) -> Adopt:
-    """Return what LiveConfig calls with each file it read; `leaves_none` as in `adopt`."""
+def adopter(database: Database, *, leaves_none: bool = True, signs: bool = True) -> Adopt:
+    """Return what LiveConfig calls with each file it read; `leaves_none` and `signs` as in `adopt`."""
 
     def adopt_or_wait(reading: Reading) -> None:
         try:
-            adopt(database, reading, leaves_none=leaves_none)
+            adopt(database, reading, leaves_none=leaves_none, signs=signs)
         except (DatabaseError, Busy) as error:
             raise NotNow from error
 
     return adopt_or_wait
 
 
-def adopt(database: Database, reading: Reading, *, leaves_none: bool = True) -> None:
+def adopt(database: Database, reading: Reading, *, leaves_none: bool = True, signs: bool = True) -> None:
     """Bring the database into line: the mode, the owner's credentials, the secret key.
 
     Only a process that starts leaves mode none: one that runs goes on as it was started, and answers nobody once
-    the mode is another. Without `leaves_none` it waits until its parent has done it.
+    the mode is another. Without `leaves_none` it waits until its parent has done it. `signs`: it is a server, whose
+    secret key counts; a command may be run where the server's environment is not.
 
     Raises ConfigError when the mode is locked or the credentials break a rule; then nothing was written. Raises
     NotNow before the installation was prepared.
@@ -118,11 +119,12 @@ def adopt(database: Database, reading: Reading, *, leaves_none: bool = True) -> 
         raise NotNow
     if wanted == modes.BASIC:
         adoption.adopt(database, reading, from_none=installation.auth_mode == modes.NONE)
-    _remember_secret_key(database, reading.effective)
+    if signs:
+        _remember_secret_key(database, reading.effective)
 
 
 def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> int:
-    """Make a new secret key and end every session; returns how many ended. Raises Pinned."""
+    """Make a new secret key and end every session; returns how many ended. Raises Pinned, NotAllowed."""
     if effective.pinned(SECRET_KEY):
         raise Pinned(SECRET_KEY, effective.place_of.get(SECRET_KEY))
     key = tokens.generate()
@@ -130,6 +132,11 @@ def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> in
         installation = settings.hold(db)
         if installation is None:
             raise NotNow
+        if installation.secret_key_fingerprint not in (None, tokens.fingerprint(effective.secret_key)):
+            raise NotAllowed(
+                "The server's secret key is not the stored one, so a new stored one would change nothing: it comes "
+                "from an environment that is not here. Change it there, or give this command its --env-file."
+            )
         settings.store(db, SECRET_KEY, key, by=by.user_id)
         settings.store_installation(db, replace(installation, secret_key_fingerprint=tokens.fingerprint(key)))
         ended = sessions.end_everybodys(db)

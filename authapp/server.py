@@ -26,7 +26,7 @@ KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
 
 def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     """Provision, print the address, and serve until told to stop."""
-    installed = Installed(locations, overrules)
+    installed = Installed(locations, overrules, serves=True)
     server = installed.live.current.config.server
     address = _listening_address(server.host, server.port)
     _greet(installed)
@@ -128,6 +128,8 @@ def _greet(installed: Installed) -> None:
     address = installed.address()
     click.echo(f"authapp is at {address}/")
     snapshot = installed.live.snapshot
+    if changed := installed.what_changed():
+        click.echo(changed)
     if snapshot.effective.config.auth.mode == "none":
         click.echo("Mode none: nobody signs in; whoever reaches this address is a superuser.")
     if snapshot.closed:

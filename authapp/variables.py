@@ -14,6 +14,9 @@ from authapp.errors import Place, Problem
 CUT_BEHIND_QUOTE = re.compile(r"""('(\\'|[^'])*'|"(\\"|[^"])*")#""")
 
 
+LONGEST_LINE = 8192  # characters
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable: its text, where it stands, and what is wrong with how it is written (or nothing).
@@ -49,6 +52,9 @@ def parse(content: bytes, file: str) -> tuple[dict[str, Variable], list[Problem]
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return {}, [Problem("", "is not UTF-8 text", Place(file))]
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > LONGEST_LINE:  # the parser's time grows with the square of it
+            return {}, [Problem("", f"this line has more than {LONGEST_LINE} characters", Place(file, number))]
     found: dict[str, Variable] = {}
     problems = []
     for binding in parse_stream(io.StringIO(text, newline="")):

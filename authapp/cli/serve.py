@@ -26,6 +26,8 @@ def run_command(locations: Locations, host: str | None, port: int | None, worker
 def bootstrap(locations: Locations) -> None:
     """Prepare the database and exit."""
     installed = Installed(locations)
+    if changed := installed.what_changed():
+        click.echo(changed)
     if token := installed.setup_token():
         click.echo(f"Set it up: {installed.address()}/setup?token={token}")
     click.echo("The database is ready.")

@@ -24,12 +24,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def conflicts(effective: Effective) -> list[Problem]:
-    """Return the options that relax a rule for local use beside others that open authapp to more."""
+def conflicts(effective: Effective, *, with_mode: bool = True) -> list[Problem]:
+    """Return the options that relax a rule for local use beside others that open authapp to more.
+
+    `with_mode`: mode none is one of them.
+    """
     config, found = effective.config, []
     if not config.setup.require_token:
         found += _not_local(effective, "setup.require-token", "false")
-    if is_none_only_local(config):
+    if with_mode and is_none_only_local(config):
         found += _not_local(effective, MODE, "none", "auth.allow-public-none: true lets everybody in")
     return found
 

@@ -67,11 +67,13 @@ def examine(
     *,
     start: Start | None = None,
     had_one: bool = False,
+    running: bool = False,
 ) -> Examined:
     """Read the config file and all that hangs on it, and check it whole; changes nothing.
 
     `start`: the options that are in force already, whatever the file says. `had_one`: there was a good file
-    before, so that a missing or empty one is a problem.
+    before, so that a missing or empty one is a problem. `running`: in mode none, a file that goes less far than the
+    one in force is no problem, because taking it over shuts strangers out at once.
     """
     file = locations.config_file
     before = stat_of(file)
@@ -90,7 +92,7 @@ def examine(
     given, found = given_credentials(effective, locations.base)
     if in_force.config.auth.mode == "none":
         found = [problem for problem in found if not problem.closes]  # nobody signs in with them
-    problems += [*found, *conflicts(in_force)]
+    problems += [*found, *conflicts(in_force, with_mode=not running)]
     stood_still = signature[0] == before and signature == tuple(stat_of(path) for path in watched)
     return Examined(document, around, effective, given, tuple(problems), signature, watched, stood_still)
 

@@ -247,8 +247,10 @@ def _others(found: Mapping[str, Variable], names: Sequence[str]) -> Iterator[Pro
     others = {name: one for name, one in found.items() if name not in names}
     theirs = [name for name in others if name.startswith(LANGINFRA)]
     for name in theirs:
-        yield Problem(_shown(name), NOT_OURS, others[name].place)
+        yield Problem(_shown(name) if others[name].text else "…", NOT_OURS, others[name].place)
     rest = [name for name in others if name not in theirs]
     if rest:
-        shown = ", ".join(name if re.fullmatch("[A-Z_][A-Z0-9_]{0,59}", name) else "…" for name in rest)
+        # Without its `=` a name may be a piece of a secret that was wrapped.
+        is_name = {name: others[name].text and re.fullmatch("[A-Z_][A-Z0-9_]{0,59}", name) for name in rest}
+        shown = ", ".join(name if is_name[name] else "…" for name in rest)
         yield Problem(shown, NOT_OURS, others[rest[0]].place)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from authapp.config import environment, yamlfile
-from authapp.config.checks import mode_lock, warnings
+from authapp.config.checks import conflicts, mode_lock, warnings
 from authapp.config.examine import Examined, Signature, Start, examine, lay, stat_of
 from authapp.config.options import INSTALLATION, MODE
 from authapp.config.overlay import Effective, GivenCredentials, overlay
@@ -168,7 +168,7 @@ class LiveConfig:
     def _read(self) -> None:
         rows = self._load()
         had_one = self._start.had_file or (self._good is not None and self._good.signature[0] is not None)
-        examined = examine(self.locations, rows, start=self._start, had_one=had_one)
+        examined = examine(self.locations, rows, start=self._start, had_one=had_one, running=self._good is not None)
         if not examined.stood_still or not self._settled(examined.watched, examined.signature):
             self._next_look = time.monotonic() + SETTLE_TIME
             return
@@ -205,7 +205,7 @@ class LiveConfig:
         effective, _ = lay(rows, good.around, good.document)
         found = (*good.around.warnings, *warnings(effective, self.locations.config_file, self.locations.env_file))
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
-        found += _refused_next(rows, effective) if needs_restart else ()
+        found += (*conflicts(frozen), *(_refused_next(rows, effective) if needs_restart else ()))
         self._report("warning", found, self._snapshot.warnings)
         for key in set(needs_restart) - set(self._snapshot.needs_restart):
             log_unless_quiet = log.debug if self._quiet else log.warning

@@ -13,6 +13,7 @@ from authapp.errors import Place
 
 NOT_SET = "not set"
 HIDDEN = "••••••••"
+HARMLESS = re.compile(r"(host|port|user|dbname|sslmode|application_name|connect_timeout|mode)=[\w./-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,15 @@ def shown(option: Option, value: Any) -> str:
 
 
 def _without_password(url: str) -> str:
-    """Mask a database address's password: before its `@`, whatever signs are in it, or among its parameters."""
-    masked = re.sub(r"(://[^:@]*):.*@", rf"\1:{HIDDEN}@", url)
-    return re.sub(r"([?&][^=&]*pass[^=&]*)=[^&]*", rf"\1={HIDDEN}", masked, flags=re.IGNORECASE)
+    """Mask a database address's password: before its `@`, whatever signs are in it, or among its parameters.
+
+    Of the parameters only those are shown that are known to hold no secret.
+    """
+    masked = re.sub(r"(://[^:@]*):.*@", rf"\1:{HIDDEN}@", url, flags=re.DOTALL)
+    begin = masked.find(f":{HIDDEN}@") + 1  # a user name may hold a ? itself
+    address, mark, parameters = masked[begin:].partition("?")
+    harmless = all(HARMLESS.fullmatch(parameter) for parameter in parameters.split("&"))
+    return masked if not mark or harmless else f"{masked[:begin]}{address}?{HIDDEN}"
 
 
 def written(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from authapp.config.types import BaseUrl, Cidr, DatabaseUrl, Duration, Name
+from authapp.config.types import BaseUrl, Cidr, DatabaseUrl, Duration, Host, Name
 
 SHORTEST_SECRET_KEY = 16
 
@@ -49,7 +49,7 @@ class BasicAuth(Section):
 class Server(Section):
     """`server`: where authapp listens and who it believes."""
 
-    host: Annotated[str, Field(min_length=1)] = _option("127.0.0.1", "The address to listen on.", restart=True)
+    host: Host = _option("127.0.0.1", "The address to listen on.", restart=True)
     port: int = _option(8080, "The port to listen on.", restart=True, ge=1, le=65535)
     workers: int = _option(min(os.cpu_count() or 1, 4), "How many processes serve.", restart=True, ge=1, le=64)
     public_url: BaseUrl | None = _option(

@@ -80,6 +80,8 @@ def _database_url(value: object) -> object:
         return value
     if value.startswith("postgres://"):  # what hosting services print; SQLAlchemy knows the long name only
         value = "postgresql://" + value.removeprefix("postgres://")
+    if has_control(value) or re.search(r"\s", value.partition("://")[2].partition("/")[0]):
+        raise ValueError("must be a database address in one line, without spaces before its path")
     if not re.match(r"(sqlite:///|postgresql(\+psycopg)?://)", value):
         raise ValueError("must begin with sqlite:/// or postgresql://")
     try:
@@ -104,3 +106,12 @@ def _shown(value: str) -> str:
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True), Field(min_length=1, max_length=100), AfterValidator(_shown)
 ]
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[\w.:%\[\]-]+", value):
+        raise ValueError("must be an IP address or a host name")
+    return value
+
+
+Host = Annotated[str, Field(min_length=1), AfterValidator(_host)]

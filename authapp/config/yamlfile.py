@@ -210,7 +210,9 @@ class _Walk:
             hint = "`authapp config import FILE` makes a config.yml out of it"
             self.problem("", f"'{name}' is what {FOREIGN[name]} begins with", node, hint)
         elif close:
-            full = ".".join(part for part in (path, raw) if part)
+            # With other signs in it, part of it may be the value.
+            named = raw if re.fullmatch(r"[\w.-]+", raw, re.ASCII) else ""
+            full = ".".join(part for part in (path, named) if part)
             self.problem(full, f"unknown option, did you mean '{tree[close[0]][0]}'?", node)
         elif elsewhere:
             self.problem(path, f"'{elsewhere[0].rpartition('.')[2]}' does not belong here, "

@@ -18,6 +18,7 @@ from authapp.web.state import effective
 Access = Literal["public", "setup", "user", "superuser"]
 View = TypeVar("View", bound=Callable[..., object])
 
+FORWARDED = re.compile(r"^(x-forwarded|x-original-|x-envoy-|cf-|x-real-ip$|via$)|forwarded|(client|connecting)-ip")
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -104,8 +105,9 @@ def _own_names() -> set[str]:
 
 def looks_forwarded() -> bool:
     """Tell whether a proxy passed this request on; then a loopback address proves nothing."""
-    names = [name.lower() for name, _ in request.headers]
-    return any(name.startswith("x-forwarded-") or name in ("forwarded", "x-real-ip", "via") for name in names)
+    names = [name.lower().replace("_", "-") for name, _ in request.headers]
+    # No browser speaks HTTP/1.0 any more; a proxy that adds no header, such as nginx by default, does.
+    return request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(map(FORWARDED.search, names))
 
 
 # -- foreign requests -----------------------------------------------------------------------------------------

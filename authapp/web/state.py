@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from authapp import provision, settings, tokens
-from authapp.audit import Actor
+from authapp.audit import MODE_NONE, Actor
 from authapp.config.live import LiveConfig, Snapshot
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
@@ -144,7 +144,7 @@ def database() -> Database:
 def visitor(road: str, identity: Identity | None = None) -> Actor:
     """Return who is acting, for the rules and the audit table."""
     return Actor(
-        road,
+        MODE_NONE if identity and identity.via == "none" else road,
         identity.user_id if identity else None,
         identity.username if identity else "",
         request.remote_addr or "",

@@ -70,10 +70,10 @@ class Person:
             self.page.locator(f"[name={name}]").fill(text)
         return self
 
-    def press(self, button: str) -> "Person":
-        """Press a button, and wait for the page that follows."""
+    def press(self, button: str, *, part: str = "body") -> "Person":
+        """Press a button, the one in a part of the page, and wait for the page that follows."""
         with self.page.expect_navigation():
-            self.page.get_by_role("button", name=button, exact=True).click()
+            self.page.locator(part).get_by_role("button", name=button, exact=True).click()
         return self
 
     def follow(self, link: str) -> "Person":

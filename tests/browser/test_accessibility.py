@@ -111,7 +111,7 @@ def unfold(person: Person) -> None:
     """As Ada, set something, and look at what each layer says of every option."""
     person.sign_in().open("/admin/settings")
     person.page.get_by_label("throttle.attempts", exact=True).fill("7")
-    person.press("Save: Throttle")
+    person.press("Save all changes", part="#throttle")
     for summary in person.page.locator("summary").all():
         summary.click()
 
@@ -120,7 +120,7 @@ def be_refused(person: Person) -> None:
     """As Ada, type something that does not fit."""
     person.sign_in().open("/admin/settings")
     person.page.get_by_label("session.lifetime", exact=True).fill("soon")
-    person.press("Save: Session")
+    person.press("Save all changes", part="#session")
 
 
 # name -> the server it is a page of, and the way to it

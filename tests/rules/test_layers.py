@@ -140,8 +140,15 @@ def test_explain_masks_secrets(key: str) -> None:
         ("postgres://ada:a:b/{}?#@db/x", None),
         ("postgresql://a?da:{}@db/x", "postgresql://a?da:{}@db/x"),
         ("postgresql://a#da:{}@db/x", "postgresql://a#da:{}@db/x"),
-        ("postgresql://db/x?user=ada&password={}", "postgresql://db/x?user=ada&password={}"),
-        ("postgresql://db/x?sslPassword={}&port=5", "postgresql://db/x?sslPassword={}&port=5"),
+        ("postgresql://db/x?user=ada&password={}", "postgresql://db/x?{}"),
+        ("postgresql://db/x?sslPassword={}&port=5", "postgresql://db/x?{}"),
+        ("postgresql://ada@db/x?p%61ssword={}&sslmode=require", "postgresql://ada@db/x?{}"),
+        ("postgresql://db/x?oauth_client_secret={}", "postgresql://db/x?{}"),
+        ("postgresql://db/x?password=a&{}", "postgresql://db/x?{}"),
+        (
+            "postgresql://ada@db/x?sslmode=require&host=/run/db",
+            "postgresql://ada@db/x?sslmode=require&host=/run/db",
+        ),
         ("sqlite:///a:b.db", "sqlite:///a:b.db"),
     ],
 )

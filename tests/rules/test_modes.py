@@ -18,7 +18,7 @@ from authapp import (
     users,
     wizard,
 )
-from authapp.audit import Actor
+from authapp.audit import MODE_NONE, Actor
 from authapp.config.checks import mode_lock
 from authapp.config.examine import Start, examine
 from authapp.config.live import NotNow, Reading
@@ -26,6 +26,7 @@ from authapp.database import Database
 from authapp.errors import ConfigError, LoginFailed, NotAllowed, Refused, UsernameTaken
 from authapp.invitations import NewUser
 from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace
+from authapp.paths import Locations
 from authapp.settings import Credentials
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, SHELL, World, at_once
 
@@ -463,3 +464,34 @@ def test_the_rehearsal_names_whom_it_renames(none: World) -> None:
     make_mischief(none)
     assert modes.rehearse(none.database, BOB).renamed == BOB
     assert modes.rehearse(none.database, "default").renamed is None
+
+
+# -- what an attacker or a hurry could do ---------------------------------------------------------------------
+
+
+def test_a_setting_on_its_way_is_refused_after_the_switch(none: World) -> None:
+    """Whoever came in while nobody signed in changes nothing any more once people do."""
+    default = none.user("default")
+    by = Actor(MODE_NONE, default.id, default.username)
+    switch(none)
+    before = none.tables()
+    with pytest.raises(NotAllowed, match="People sign in here"):
+        stored_options.store(none.database, none.app.live, {"auth.sign-up": "true"}, by)
+    assert none.tables() == before
+
+
+def test_commands_without_the_servers_environment_sign_nobody_out(cast: World) -> None:
+    """A command that is run where the server's secret key is not leaves the sessions alone."""
+    cast.write_config(f"server: {{secret-key: {'k' * 40}}}\n")
+    token = logins.sign_in(cast.database, cast.snapshot.effective, BOB, PASSWORD, Actor("form"))
+    before, elsewhere = cast.tables(), Locations(cast.folder / "none.yml", named=False, data=cast.folder / "data")
+    examined = examine(elsewhere, provision.load_rows(cast.database))
+    edit = Reading(
+        Start.from_layers(examined).freeze(examined.effective), examined.given, changed=True, edited=False
+    )
+    provision.adopt(cast.database, edit, signs=False)
+    assert cast.tables() == before
+    with pytest.raises(NotAllowed, match="not the stored one"):
+        provision.rotate_secret_key(cast.database, edit.effective, SHELL)
+    with cast.database.reading() as db:
+        assert sessions.find(db, cast.snapshot.effective.config.session, token)

@@ -488,3 +488,9 @@ def test_hostile_text_gives_a_sound_file_or_one_sentence(text: str) -> None:
     found = values(made)
     assert found.get(MODE) != "none"
     assert set(found) <= set(OPTIONS)
+
+
+def test_a_line_without_its_sign_is_not_repeated() -> None:
+    """The second line of a secret that was wrapped looks like a name; it is not shown."""
+    moved = move_in(b"AUTH_TYPE=mixed\nSECRETLINE\nLANGFLOW_SECRETLINE\n", "theirs")
+    assert "SECRETLINE" not in " ".join(map(str, moved.left_out))

@@ -111,3 +111,9 @@ def test_an_env_file_that_cannot_be_trusted_is_refused(tmp_path: Path, kind: str
         file.chmod(0o666)
     with pytest.raises(ConfigError, match=r"\.env"):
         paths.read_environment(str(file))
+
+
+def test_a_line_that_is_too_long_is_refused_at_once() -> None:
+    """A line nobody typed is refused before it is taken apart, which would take minutes."""
+    _, problems = variables.parse(b"A=1\nB=1" + b" " * 200_000, ".env")
+    assert [str(problem) for problem in problems] == [".env:2: this line has more than 8192 characters"]

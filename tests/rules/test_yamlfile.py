@@ -531,3 +531,10 @@ def test_dots_excuse_nothing(text: str) -> None:
     """An option that is given twice in two spellings is given twice, and an unknown one stays unknown."""
     (problem,) = parse(text.encode(), "config.yml").problems
     assert "given twice" in problem.message or problem.message.startswith("unknown option")
+
+
+@pytest.mark.parametrize("line", ["password:S3kret", "password S3kret", "pasword=S3kret"])
+def test_a_key_that_holds_more_than_a_name_is_not_repeated(line: str) -> None:
+    """Where a blank was forgotten, the key is part of the secret."""
+    (problem,) = parse(f"server: {{basic-auth: {{{line}: x}}}}\n".encode(), "config.yml").problems
+    assert "S3kret" not in str(problem)

@@ -271,3 +271,30 @@ def test_sessions_of_before_are_over(cast: World) -> None:
     cast.write_credentials()
     cast.restart()
     assert browser.get("/").status_code != 200
+
+
+# -- shutting the door ----------------------------------------------------------------------------------------
+
+
+def test_a_proxy_that_says_nothing(none: World) -> None:
+    """A proxy that adds no header speaks HTTP/1.0, which no browser does: refused."""
+    answer = none.browser().get("/", environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "shut",
+    [
+        "auth: {mode: none}\nserver: {host: 0.0.0.0}\n",
+        "auth: {mode: none, allow-public-none: false}\nserver: {public-url: 'https://a.example'}\n",
+        "auth: {mode: basic}\nserver: {host: 127.0.0.1}\n",
+    ],
+)
+def test_taking_back_what_lets_everybody_in(world: World, shut: str) -> None:
+    """Once the file lets not everybody in any more, strangers are out at once, without a restart."""
+    world.write_config(PUBLIC_NONE + "server: {host: 0.0.0.0}\n")
+    assert open_as(world, host="192.168.1.5", peer="192.0.2.7").status_code == 200
+    world.write_config(shut)
+    assert open_as(world, host="192.168.1.5", peer="192.0.2.7").status_code == 403
+    assert open_as(world).status_code == 200
+    assert world.snapshot.warnings
