@@ -29,8 +29,8 @@ from authapp.config.options import MODE, canonical
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all
 from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
-from authapp.errors import CannotImport, ConfigError, Problem
-from authapp.installed import Installed
+from authapp.errors import CannotImport, ConfigError, Problem, SchemaOutdated
+from authapp.installed import Installed, reason_of
 from authapp.paths import Locations
 
 
@@ -173,10 +173,15 @@ def _effective(locations: Locations) -> Effective:
     if file is not None and not file.exists():
         click.echo(f"There is no installation here, so no Settings table either; looked for {file}.", err=True)
         return examined.effective
-    with opened(url) as database:
-        require_schema(database)
-        with database.reading() as db:
-            return examine(locations, settings.load_all(db)).effective
+    try:
+        with opened(url) as database:
+            require_schema(database)
+            with database.reading() as db:
+                return examine(locations, settings.load_all(db)).effective
+    except (DatabaseError, SchemaOutdated) as error:
+        reason = error if isinstance(error, SchemaOutdated) else f"The database cannot be used: {reason_of(error)}."
+        click.echo(f"{reason} So the Settings table is left out.", err=True)
+        return examined.effective
 
 
 @config_group.command("example")

@@ -3,6 +3,7 @@
 import click
 
 from authapp.cli.common import config_option
+from authapp.errors import ConfigError
 from authapp.installed import Installed
 from authapp.paths import Locations
 
@@ -26,6 +27,8 @@ def run_command(locations: Locations, host: str | None, port: int | None, worker
 def bootstrap(locations: Locations) -> None:
     """Prepare the database and exit."""
     installed = Installed(locations)
+    if installed.live.snapshot.closed:
+        raise ConfigError(installed.live.snapshot.problems)
     if changed := installed.what_changed():
         click.echo(changed)
     if token := installed.setup_token():

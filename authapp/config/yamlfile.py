@@ -23,6 +23,7 @@ LARGEST = 256 * 1024  # bytes
 DEEPEST = 20  # levels
 # A key this like a known one is a slip of the pen; any other may be part of a secret and is not repeated.
 LIKENESS = 0.75
+NEVER_CLOSED = ("while scanning a quoted scalar", "while parsing a flow")  # as PyYAML says it
 # The first key of other systems' files.
 FOREIGN = {"kestra": "a Kestra file", "config": "a file of Helm values"}
 
@@ -103,6 +104,9 @@ def _compose(text: str, file: str) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         place = _place(file, mark)
         tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
+        # What is never closed is noticed far behind the place where it begins.
+        if not tab and error.context_mark and (error.context or "").startswith(NEVER_CLOSED):
+            place = _place(file, error.context_mark)
         if tab:
             raise _BadFileError(
                 "a tab cannot stand here; indent with spaces, and quote a value that holds one", place

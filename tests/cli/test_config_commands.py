@@ -343,3 +343,13 @@ def test_an_env_file_may_name_the_config_file(run: Run, tmp_path: Path) -> None:
     assert line_of(run("config", "show", *named).stdout, NAME) == [NAME, "Looms & Co", "other.yml, line 2"]
     assert run("config", "check", "other.yml", *named).stdout == "other.yml is fine.\n"
     assert run("config", "check", "other.yml").exit_code == 2
+
+
+def test_show_without_its_database(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that cannot be used hides no value of file and environment, its own address among them."""
+    monkeypatch.setenv("AUTHAPP_DATABASE_URL", f"postgresql://ada:{CANARY}@127.0.0.1:1/db")
+    result = run("config", "show")
+    assert result.exit_code == 0
+    assert "The database cannot be used" in result.stderr
+    assert "postgresql://ada:••••••••@127.0.0.1:1/db" in result.stdout
+    assert CANARY not in result.output

@@ -426,3 +426,11 @@ def test_config_check_tells_everything_at_once(run: Run, world: World) -> None:
     world.write_config("server:\n  prot: 8080\n  basic-auth:\n    username: ada\n    password: weak\n")
     lines = run("config", "check").stderr.splitlines()
     assert [line.split(": ")[0].split()[1] for line in lines] == ["server.prot", "server.basic-auth.password"]
+
+
+def test_bootstrap_with_credentials_that_are_refused(run: Run, world: World) -> None:
+    """Bootstrap does not claim success when nobody could sign in: it prints why and ends with 2."""
+    world.write_config(credentials(ADA, "short"))
+    result = run("bootstrap")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "config.yml:4:5 server.basic-auth.password" in result.stderr

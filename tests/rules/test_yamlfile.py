@@ -152,8 +152,8 @@ BROKEN: dict[str, tuple[str | bytes, str, str]] = {
     "a tag": ("server:\n  port: !!int 81\n", "config.yml:2:9", "tags"),
     "a dangerous tag": ("server: !!python/object/apply:os.abort []\n", "config.yml:1:9", "tags"),
     "two documents": ("server: {port: 81}\n---\nserver: {port: 82}\n", "config.yml:2:1", "one YAML document"),
-    "an open quote": ("server:\n  host: 'abc\n", "config.yml:3:1", "not valid YAML"),
-    "an open bracket": ("server: {port: 81\n", "config.yml:2:1", "not valid YAML"),
+    "an open quote": ("server:\n  host: 'abc\n", "config.yml:2:9", "not valid YAML"),
+    "an open bracket": ("server: {port: 81\n", "config.yml:1:9", "not valid YAML"),
     "a wrong indentation": ("server:\n  port: 81\n   host: a\n", "config.yml:3:8", "not valid YAML"),
     "a colon too many": ("server:\n  host: a: b\n", "config.yml:2:10", "not valid YAML"),
     "an escape that is none": ('server:\n  host: "\\q"\n', "config.yml:2:11", "not valid YAML"),
@@ -538,3 +538,11 @@ def test_a_key_that_holds_more_than_a_name_is_not_repeated(line: str) -> None:
     """Where a blank was forgotten, the key is part of the secret."""
     (problem,) = parse(f"server: {{basic-auth: {{{line}: x}}}}\n".encode(), "config.yml").problems
     assert "S3kret" not in str(problem)
+
+
+@pytest.mark.parametrize("value", ['"Correct-horse', "'Correct-horse", "[Correct-horse", "{Correct-horse"])
+def test_what_is_never_closed_is_told_where_it_begins(value: str) -> None:
+    """A quote or bracket without its other half is told at its own line, not at the end of the file."""
+    text = f"server:\n  port: 1\n  basic-auth:\n    password: {value}\nlog:\n  level: info\n"
+    (problem,) = parse(text.encode(), "config.yml").problems
+    assert str(problem.place) == "config.yml:4:15"
