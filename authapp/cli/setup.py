@@ -25,6 +25,8 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
         raise click.UsageError("--password-stdin needs --username.")
     installed = Installed(locations)
     live = installed.live
+    if changed := installed.what_changed():
+        click.echo(changed, err=True)
     if live.snapshot.closed:
         raise ConfigError(live.snapshot.problems)
     if live.current.config.auth.mode == "none":
