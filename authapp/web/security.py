@@ -19,6 +19,7 @@ Access = Literal["public", "setup", "user", "superuser"]
 View = TypeVar("View", bound=Callable[..., object])
 
 FORWARDED = re.compile(r"^(x-forwarded|x-original-|x-envoy-|cf-|x-real-ip$|via$)|forwarded|(client|connecting)-ip")
+HTTP_1_0 = ("HTTP/1.0", "HTTP/1")  # the second is what granian calls it
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -107,7 +108,7 @@ def looks_forwarded() -> bool:
     """Tell whether a proxy passed this request on; then a loopback address proves nothing."""
     names = [name.lower().replace("_", "-") for name, _ in request.headers]
     # No browser speaks HTTP/1.0 any more; a proxy that adds no header, such as nginx by default, does.
-    return request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(map(FORWARDED.search, names))
+    return request.environ.get("SERVER_PROTOCOL") in HTTP_1_0 or any(map(FORWARDED.search, names))
 
 
 # -- foreign requests -----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Mode none and the switch to basic with real processes."""
 
+import socket
 import time
 from contextlib import closing
 from http.client import HTTPConnection
@@ -104,3 +105,11 @@ def test_nothing_is_said_to_other_names(none: Server) -> None:
         with closing(HTTPConnection("127.0.0.1", none.port, timeout=30)) as connection:
             connection.request("GET", "/admin/settings", headers={**headers, "Connection": "close"})
             assert connection.getresponse().status == 403
+
+
+def test_a_silent_proxy(none: Server) -> None:
+    """What nginx sends when it was told nothing, HTTP/1.0 without a header of its own, is refused."""
+    with socket.create_connection(("127.0.0.1", none.port), timeout=30) as connection:
+        request = f"GET /admin/settings HTTP/1.0\r\nHost: 127.0.0.1:{none.port}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        assert b" 403 " in connection.recv(100)

@@ -276,9 +276,10 @@ def test_sessions_of_before_are_over(cast: World) -> None:
 # -- shutting the door ----------------------------------------------------------------------------------------
 
 
-def test_a_proxy_that_says_nothing(none: World) -> None:
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/1"])
+def test_a_proxy_that_says_nothing(none: World, protocol: str) -> None:
     """A proxy that adds no header speaks HTTP/1.0, which no browser does: refused."""
-    answer = none.browser().get("/", environ_overrides={"SERVER_PROTOCOL": "HTTP/1.0"})
+    answer = none.browser().get("/", environ_overrides={"SERVER_PROTOCOL": protocol})
     assert answer.status_code == 403
 
 
