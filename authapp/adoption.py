@@ -11,7 +11,7 @@ from authapp import (
     modes,
     names,
     passwords,
-    sessions,
+    revocation,
     settings,
     throttle,
     user_passwords,
@@ -174,7 +174,7 @@ def _carry_out(database: Database, plan: _Plan, reading: Reading, insist: bool) 
             owner.initial_password_at = None
         settings.store_credentials(db, plan.after)
         _complete_setup(db, installation, owner)
-        sessions.end_all(db, owner.id)
+        revocation.end_all(db, owner.id)
         if plan.before is not None:
             owner.recovered_at = clock.now()
         renamed = plan.before is not None and plan.before.username != plan.after.username
@@ -195,7 +195,7 @@ def _make_owner(db: Session, installation: Installation, username: str, by: Acto
         users.put_aside(db, bearer, by)
     elif bearer is not None and bearer is not owner:
         if owner is not None:
-            sessions.end_all(db, owner.id)
+            revocation.end_all(db, owner.id)
             audit.record(db, "owner.replaced", by, target=owner)
         owner = bearer
     if owner is None:

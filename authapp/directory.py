@@ -3,8 +3,6 @@
 Pages go on after a row instead of after a number of rows ("keyset paging"), each along an index.
 """
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +12,15 @@ from sqlalchemy import ColumnElement, Select, exists, func, literal, select, tup
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 
-from authapp import names, permissions, settings, throttle
+from authapp import names, paging, permissions, settings, throttle
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.errors import BadQuery
+from authapp.invitations import Invitation
 from authapp.models import NamePart, Role, User, UtcDateTime
+from authapp.paging import DAMAGED, PAGE
 
-PAGE = 50
-LONGEST_PAGE = 500
 LAST = "\U0010ffff"  # stands behind every text that begins like the one before it
-DAMAGED = "This address is damaged or for another order; begin with the first page."
 SORTS = ("username", "role", "created_at", "last_login_at")
 
 
@@ -141,6 +138,14 @@ def facts(user: User) -> dict[str, Any]:
     }
 
 
+def invited(made: Invitation) -> dict[str, Any]:
+    """Return what programs are told of a user who was made; the initial password this once."""
+    known = facts(made.user)
+    if made.initial_password is not None:
+        known["initial_password"] = made.initial_password
+    return known
+
+
 # -- what is asked --------------------------------------------------------------------------------------------
 
 
@@ -149,8 +154,7 @@ def _require_sense(query: Query) -> None:
         raise BadQuery(f"Users are sorted by one of {', '.join(SORTS)}, downward with a '-' before it.")
     if query.role and query.role not in set(Role):
         raise BadQuery(f"A role is one of {', '.join(Role)}.")
-    if not 1 <= query.limit <= LONGEST_PAGE:
-        raise BadQuery(f"A page has 1 to {LONGEST_PAGE} users.")
+    paging.require_limit(query.limit, "users")
 
 
 def _order(query: Query, *, by_match: bool) -> _Order:
@@ -240,13 +244,13 @@ def _encode(row: Any, order: _Order, *, back: bool, by_match: bool) -> str:
     """Return a cursor: its direction, how is searched (later pages go on as the first), the values of its row."""
     values = [getattr(row[1] if column.class_ is NamePart else row[0], column.key) for column in order.columns]
     texts = [value.isoformat() if isinstance(value, datetime) else value for value in values]
-    return base64.urlsafe_b64encode(json.dumps([back, by_match, *texts]).encode()).decode().rstrip("=")
+    return paging.pack([back, by_match, *texts])
 
 
 def _opened(cursor: str) -> tuple[bool, bool, list[object]]:
     try:
-        back, by_match, *texts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, RecursionError):
+        back, by_match, *texts = paging.unpack(cursor)
+    except ValueError:
         raise BadQuery(DAMAGED) from None
     if not (isinstance(back, bool) and isinstance(by_match, bool)):
         raise BadQuery(DAMAGED)

@@ -103,12 +103,41 @@ class LoginFailed(AuthappError):
         self.retry_after = retry_after
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing wrong with what a program sent: in which field (`users.2.username`), and what."""
+
+    field: str
+    message: str
+
+
+class NotJson(AuthappError):
+    """A body is not JSON, or not in a form that everybody reads in the same way."""
+
+
+class BadBody(AuthappError):
+    """A body, or an address's query, does not fit; `wrong` says where. No value is ever quoted."""
+
+    def __init__(self, wrong: Sequence[Wrong]) -> None:
+        super().__init__("What was sent does not fit; `errors` says what.")
+        self.wrong = tuple(wrong)
+
+
+class BadCredentials(AuthappError):
+    """A header with credentials cannot be read, or opens nothing; the text says nothing of what was in it."""
+
+    def __init__(self) -> None:
+        super().__init__("These credentials are not good, or not any more.")
+
+
 class Refused(AuthappError):
     """A rule said no; the text may be shown to the user."""
 
 
 class WeakPassword(Refused):
     """A password breaks the policy; `broken` names each rule, `policy` the policy."""
+
+    field = "password"  # what it was typed into
 
     def __init__(self, policy: str, broken: Sequence[str]) -> None:
         super().__init__(
@@ -139,7 +168,11 @@ class BadQuery(Refused):
 
 
 class BadList(Refused):
-    """A pasted list of users is empty or too long, or one of its rows cannot be used."""
+    """A list of users is empty or too long, or rows of it cannot be used; `rows` says which, from 1 on, and why."""
+
+    def __init__(self, message: str, rows: Sequence[tuple[int, Refused]] = ()) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
 
 
 class UsernameTaken(Refused):
@@ -175,11 +208,47 @@ class PasswordChangeRequired(Refused):
         super().__init__("Choose a password of your own first: the one you have is for the first sign-in only.")
 
 
+class Reauthenticate(Refused):
+    """A sensitive change needs the password again; the text says for what ("to …")."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The password is needed again {what}: it was proved more than 15 minutes ago. Send it with HTTP "
+            "Basic, or get a new token from POST /api/v1/login."
+        )
+
+
+class ScopeTooSmall(Refused):
+    """An API token was not made for this."""
+
+
 class SamePassword(Refused):
     """The new password is the current one."""
 
     def __init__(self) -> None:
         super().__init__("That is your current password; choose another one.")
+
+
+class TokenNotFound(Refused):
+    """There is no such token, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such token; it may have been revoked.")
+
+
+class BadToken(Refused):
+    """What a new API token is to be like breaks a rule; `field` names what."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TooManyTokens(Refused):
+    """A user has as many API tokens as one may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} API tokens, which is the most; revoke one first.")
 
 
 class SessionNotFound(Refused):
@@ -191,6 +260,10 @@ class SessionNotFound(Refused):
 
 class NoSuchOption(Refused):
     """There is no such option, or it is not for the Settings table."""
+
+
+class NotSettable(NoSuchOption):
+    """An option is only for the config file and the environment."""
 
 
 class BadValue(Refused):

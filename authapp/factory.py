@@ -50,8 +50,9 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
-    for module in (health, wizard, login, sign_up, account, admin, options, users, invite, user, api):
+    for module in (health, wizard, login, sign_up, account, admin, options, users, invite, user):
         app.register_blueprint(module.bp)
+    api.documents.init_app(app)
     guard.init_app(app)
     app.live.look()
     return app

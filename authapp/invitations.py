@@ -8,7 +8,18 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, passwords, permissions, sessions, settings, throttle, user_passwords, users
+from authapp import (
+    audit,
+    clock,
+    names,
+    passwords,
+    permissions,
+    revocation,
+    settings,
+    throttle,
+    user_passwords,
+    users,
+)
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -121,7 +132,7 @@ def _invite(
             try:
                 user = _create(db, effective, row.user, password_hash, by, generated=made is not None)
             except UsernameTaken as error:  # by somebody who was faster
-                raise BadList(f"Line {row.line}: {error}") if names_line else error from None
+                raise BadList(f"Line {row.line}: {error}", [(row.line, error)]) if names_line else error from None
             users_made.append(user)
     return [
         Invitation(user, made, user_passwords.initial_password_dies_at(effective, user))
@@ -134,9 +145,10 @@ def _require_good(rows: Sequence[Row], *, names_line: bool) -> Sequence[Row]:
         raise BadList("The list is empty: write one user a line.")
     if len(rows) > MOST_AT_ONCE:
         raise BadList(f"At most {MOST_AT_ONCE} users at once; this list has {len(rows)}.")
-    for row in rows:
-        if row.refusal is not None:
-            raise BadList(f"Line {row.line}: {row.refusal}") if names_line else row.refusal
+    refused = [(row.line, row.refusal) for row in rows if row.refusal is not None]
+    if refused:
+        line, refusal = refused[0]
+        raise BadList(f"Line {line}: {refusal}", refused) if names_line else refusal
     return rows
 
 
@@ -166,9 +178,10 @@ def generate(effective: Effective, username: str) -> str:
 
 
 def reset_password(database: Database, effective: Effective, user_id: str, by: Actor) -> Invitation:
-    """Give a user a generated password, to be replaced at the next sign-in; the sessions end, a wait is lifted.
+    """Give a user a generated password, to be replaced at the next sign-in.
 
-    Raises NotAllowed, also for oneself (who knows the password changes it), and Pinned.
+    Sessions and tokens end, a wait is lifted. Raises NotAllowed, also for oneself (who knows the password changes
+    it), and Pinned.
     """
     if by.user_id == user_id:
         raise NotAllowed("Change your own password on your account page.")
@@ -187,9 +200,9 @@ def reset_password(database: Database, effective: Effective, user_id: str, by: A
         user_passwords.require_own_password_free(db, effective, user_id)
         user_passwords.store_hash(db, user, password_hash, by)
         user.initial_password_at = clock.now()
-        ended = sessions.end_all(db, user.id)
+        ended = revocation.end_all(db, user.id)
         throttle.lift(db, throttle.account_of(effective.secret_key, user.username_key))
-        audit.record(db, "user.password-reset", by, target=user, sessions=ended)
+        audit.record(db, "user.password-reset", by, target=user, sessions=ended.sessions, tokens=ended.tokens)
     return Invitation(user, password, user_passwords.initial_password_dies_at(effective, user))
 
 

@@ -1,27 +1,45 @@
 """The one road for every user name and password: throttle, find, verify, active, rehash, audit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, passwords, sessions, settings, throttle, tokens, user_passwords, users
+from authapp import (
+    audit,
+    clock,
+    issued_tokens,
+    names,
+    passwords,
+    sessions,
+    settings,
+    throttle,
+    tokens,
+    user_passwords,
+    users,
+)
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadUsername, LoginFailed, NotAllowed, WrongPassword
+from authapp.errors import BadUsername, LoginFailed, NotAllowed, PasswordChangeRequired, WrongPassword
+from authapp.issued_tokens import Issued
 from authapp.logs import log
 from authapp.models import User
 from authapp.permissions import NOBODY_TO_MANAGE
 from authapp.throttle import Bucket
 
-Via = Literal["session", "form", "setup", "none"]
+Via = Literal["session", "form", "setup", "none", "basic", "jwt", "token"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a request turned out to be, and how it proved it."""
+    """Who a request turned out to be, and how it proved it.
+
+    `session_id` is there for a browser, `token_id` for a JWT and an API token, whose `scope` says what it may do.
+    """
 
     user_id: str
     username: str
@@ -29,6 +47,9 @@ class Identity:
     via: Via
     session_id: str | None = None
     proved_at: datetime | None = None
+    token_id: str | None = None
+    scope: str | None = None
+    must_change_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +83,53 @@ def sign_in(
     database: Database, effective: Effective, username: str, password: str, by: Actor, *, remember: bool = False
 ) -> str:
     """Check a user name and password and begin a session; returns its token. Raises LoginFailed, NotAllowed."""
+
+    def begin(db: Session, user: User, who: Actor) -> str:
+        if user.recovered_at and not users.other_superusers(db, user.id):
+            user.recovered_at = None  # there is nobody to look at
+        sessions.forget_old(db, effective.config.session)
+        return sessions.start(db, user, who, remember=remember)
+
+    return enter(database, effective, username, password, by, begin)[0]
+
+
+def get_jwt(database: Database, effective: Effective, username: str, password: str, by: Actor) -> Issued:
+    """Check a user name and password and make a JWT. Raises LoginFailed, NotAllowed, PasswordChangeRequired."""
+
+    def issue(db: Session, user: User, who: Actor) -> Issued | None:
+        del who
+        return None if user.must_change_password else issued_tokens.issue_jwt(db, effective, user)
+
+    issued, _ = enter(database, effective, username, password, by, issue)
+    if issued is None:
+        raise PasswordChangeRequired  # the sign-in itself is written down
+    return issued
+
+
+def enter(
+    database: Database,
+    effective: Effective,
+    username: str,
+    password: str,
+    by: Actor,
+    then: Callable[[Session, User, Actor], T],
+) -> tuple[T, str]:
+    """Check a user name and password, and if they are right do something in the transaction that says so.
+
+    Returns what `then` returned, and the hash that the password belongs to now. Raises LoginFailed, NotAllowed.
+    """
     if effective.config.auth.mode == "none":
         raise NotAllowed(NOBODY_TO_MANAGE)
     attempt = _try(database, effective, username, password, by)
     with database.writing() as db:
-        user = _settle(db, effective, attempt, username, by)
-        if isinstance(user, User):
-            who = Actor(by.road, user.id, user.username, by.address, by.user_agent)
-            user.last_login_at = clock.now()
-            if user.recovered_at and not users.other_superusers(db, user.id):
-                user.recovered_at = None  # there is nobody to look at
-            sessions.forget_old(db, effective.config.session)
-            token = sessions.start(db, user, who, remember=remember)
-            audit.record(db, audit.SIGN_IN, who, target=user)
-            return token
-    raise user
+        outcome = _settle(db, effective, attempt, username, by)
+        if isinstance(outcome, User):
+            who = Actor(by.road, outcome.id, outcome.username, by.address, by.user_agent)
+            outcome.last_login_at = clock.now()
+            done = then(db, outcome, who)
+            audit.record(db, audit.SIGN_IN, who, target=outcome)
+            return done, users.password_hash_of(db, outcome) or ""
+    raise outcome
 
 
 def confirm(
@@ -149,14 +202,14 @@ def _settle(
     if not user.is_active:
         throttle.clear(db, attempt.bucket)
         return _refuse(db, effective, attempt, username, by, "inactive", user)
-    if not signed_in and _is_expired(effective, user):
+    if not signed_in and is_expired(effective, user):
         return _refuse(db, effective, attempt, username, by, "expired", user)
     throttle.clear(db, attempt.bucket)
     _rehash(db, effective, user, attempt, by)
     return user
 
 
-def _is_expired(effective: Effective, user: User) -> bool:
+def is_expired(effective: Effective, user: User) -> bool:
     """Tell whether a user's initial password has waited too long to be used."""
     dies_at = user_passwords.initial_password_dies_at(effective, user)
     return dies_at is not None and clock.now() >= dies_at

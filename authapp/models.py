@@ -184,6 +184,47 @@ class SignedIn(Base):
     user_agent: Mapped[str] = mapped_column(String(256), default="")
 
 
+class Scope(StrEnum):
+    """What an API token may do at most; what its user may not, it may not either."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class TokenKind(StrEnum):
+    """What a row of tokens is of."""
+
+    API = "api"
+    JWT = "jwt"
+
+
+class Token(Base):
+    """An API token or a JWT: the row holds the SHA-256 of the token, or of the JWT's `jti`.
+
+    `scope` is an API token's; a JWT may do whatever its user may. `expires_at` is None for a token that does not
+    expire. `last_used_at` is at most a minute old.
+    """
+
+    __tablename__ = "tokens"
+    __table_args__ = (
+        Index("ix_tokens_user_id", "user_id", "kind", "created_at", "id"),
+        Index("ix_tokens_created_at", "created_at", "id"),
+        Index("ix_tokens_expires_at", "kind", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(8))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100), default="")
+    scope: Mapped[str | None] = mapped_column(String(8))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    last_used_from: Mapped[str] = mapped_column(String(64), default="")
+
+
 class Tries(Base):
     """Sign-in tries of one account from one network; the key is a keyed hash of both."""
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from authapp import audit, sessions, settings, users
+from authapp import audit, revocation, settings, users
 from authapp.audit import Actor
 from authapp.config.options import CREDENTIALS, OPTIONS
 from authapp.database import Database
 from authapp.errors import NotAllowed
-from authapp.models import DEFAULT_ID, Role, SignedIn, User
+from authapp.models import DEFAULT_ID, Role, SignedIn, Token, User
 from authapp.settings import Installation
 
 BASIC, NONE = "basic", "none"
@@ -51,7 +51,7 @@ def leave_none(db: Session, installation: Installation, by: Actor, username: str
     The default user stays, with everything it owns; it has no password until it becomes the owner. Whoever else
     bears the `username` that the owner is to have is renamed.
     """
-    sessions.end_everybodys(db)
+    revocation.end_everybodys(db, api_tokens=True)
     settings.remove(db, CREDENTIALS)
     settings.remove(db, settings.SETUP_TOKEN)
     db.execute(update(User).values(password_hash=None, initial_password_at=None, recovered_at=None))
@@ -86,6 +86,7 @@ class Rehearsal:
     renamed: str | None = None
     passwords: int = 0
     sessions: int = 0
+    tokens: int = 0
 
 
 def rehearse(database: Database, username: str | None = None) -> Rehearsal:
@@ -109,6 +110,7 @@ def rehearse(database: Database, username: str | None = None) -> Rehearsal:
             renamed=bearer.username if bearer is not None and bearer.id != owner.id else None,
             passwords=sum(user.password_hash is not None for user in (owner, *others)),
             sessions=db.scalar(select(func.count()).select_from(SignedIn)) or 0,
+            tokens=db.scalar(select(func.count()).select_from(Token)) or 0,
         )
 
 
@@ -125,7 +127,7 @@ def enter_none(database: Database, by: Actor) -> bool:
         installation = settings.hold(db)
         if installation is None or installation.auth_mode == NONE:
             return False
-        sessions.end_everybodys(db)
+        revocation.end_everybodys(db, api_tokens=True)
         settings.remove(db, CREDENTIALS)
         settings.remove(db, settings.SETUP_TOKEN)
         installation = replace(installation, auth_mode=NONE, setup_completed_at=None)

@@ -11,7 +11,7 @@ from authapp.models import Role, User
 
 EVERYBODY = frozenset(Role)
 SUPERUSERS = frozenset({Role.ADMIN})
-NOBODY_TO_MANAGE = "In mode none nobody signs in: there are no users, passwords or sessions to look after."
+NOBODY_TO_MANAGE = "In mode none nobody signs in: there are no users, passwords, tokens or sessions to look after."
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Permission:
 
 
 OWN_ACCOUNT = Permission("see and change their own account: full name, password, sessions", EVERYBODY)
+OWN_TOKENS = Permission("make API tokens for their own account, and revoke them", EVERYBODY)
 SEE_ORGANIZATION = Permission("see the organization and its workspace", EVERYBODY)
 SEE_USERS = Permission("see all users, their sessions and their history", SUPERUSERS)
 INVITE = Permission("create and invite users", SUPERUSERS)
@@ -31,11 +32,13 @@ ACTIVATE = Permission("activate and deactivate users", SUPERUSERS)
 SET_ROLE = Permission("make superusers, or take that back", SUPERUSERS)
 RESET = Permission("reset passwords, and let users try again who are locked", SUPERUSERS)
 END_SESSIONS = Permission("end other people's sessions", SUPERUSERS)
+END_TOKENS = Permission("see and revoke other people's tokens", SUPERUSERS)
 DELETE = Permission("delete users", SUPERUSERS)
 SETTINGS = Permission("change settings, such as the organization's name", SUPERUSERS)
 
 PERMISSIONS = (
     OWN_ACCOUNT,
+    OWN_TOKENS,
     SEE_ORGANIZATION,
     SEE_USERS,
     INVITE,
@@ -44,6 +47,7 @@ PERMISSIONS = (
     SET_ROLE,
     RESET,
     END_SESSIONS,
+    END_TOKENS,
     DELETE,
     SETTINGS,
 )

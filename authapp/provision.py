@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import adoption, audit, clock, modes, sessions, settings, tokens, users
+from authapp import adoption, audit, clock, modes, revocation, settings, tokens, users
 from authapp.audit import Actor
 from authapp.config.checks import mode_lock
 from authapp.config.live import Adopt, NotNow, Reading
@@ -124,7 +124,7 @@ def adopt(database: Database, reading: Reading, *, leaves_none: bool = True, sig
 
 
 def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> int:
-    """Make a new secret key and end every session; returns how many ended. Raises Pinned, NotAllowed."""
+    """Make a new secret key and end every session and JWT; returns how many sessions. Raises Pinned, NotAllowed."""
     if effective.pinned(SECRET_KEY):
         raise Pinned(SECRET_KEY, effective.place_of.get(SECRET_KEY))
     key = tokens.generate()
@@ -139,13 +139,13 @@ def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> in
             )
         settings.store(db, SECRET_KEY, key, by=by.user_id)
         settings.store_installation(db, replace(installation, secret_key_fingerprint=tokens.fingerprint(key)))
-        ended = sessions.end_everybodys(db)
-        audit.record(db, "secret-key.rotated", by, sessions=ended)
-    return ended
+        ended = revocation.end_everybodys(db, api_tokens=False)
+        audit.record(db, "secret-key.rotated", by, sessions=ended.sessions, tokens=ended.tokens)
+    return ended.sessions
 
 
 def _remember_secret_key(database: Database, effective: Effective) -> None:
-    """End every session when the secret key is another one than last time."""
+    """End every session and JWT when the secret key is another one than last time."""
     fingerprint = tokens.fingerprint(effective.secret_key)
     with database.reading() as db:
         installation = settings.installation(db)
@@ -156,6 +156,6 @@ def _remember_secret_key(database: Database, effective: Effective) -> None:
         if installation is None or installation.secret_key_fingerprint == fingerprint:
             return
         if installation.secret_key_fingerprint is not None:
-            sessions.end_everybodys(db)
+            revocation.end_everybodys(db, api_tokens=False)
             audit.record(db, "secret-key.changed", AUTHAPP)
         settings.store_installation(db, replace(installation, secret_key_fingerprint=fingerprint))

@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, permissions, settings, tokens
+from authapp import audit, clock, paging, permissions, settings, tokens
 from authapp.audit import Actor
 from authapp.config.sections import SessionOptions
 from authapp.database import Database
 from authapp.errors import NotAllowed, SessionNotFound, UserNotFound
 from authapp.models import SignedIn, User
 from authapp.names import is_storable
+from authapp.paging import Cursor
 
 SEEN_INTERVAL = timedelta(minutes=1)  # how exact last-seen is; every write costs a commit
 PROOF_LIFETIME = timedelta(minutes=15)  # how long after typing the password sensitive changes need no new proof
-
-Cursor = tuple[datetime, str]  # the row a list goes on after: its beginning, its id
 
 
 def start(db: Session, user: User, by: Actor, *, remember: bool = False) -> str:
@@ -136,12 +136,13 @@ def _alive(options: SessionOptions, now: datetime) -> ColumnElement[bool]:
     return and_(User.is_active, or_(remembered, others))
 
 
-def all_of(db: Session, options: SessionOptions, user_id: str) -> Sequence[SignedIn]:
+def all_of(
+    db: Session, options: SessionOptions, user_id: str, *, after: Cursor | None = None, limit: int | None = None
+) -> Sequence[SignedIn]:
     """Return a user's sessions that are not over, the newest first."""
     wanted = select(SignedIn).join(User, User.id == SignedIn.user_id).where(SignedIn.user_id == user_id)
-    return db.scalars(
-        wanted.where(_alive(options, clock.now())).order_by(SignedIn.created_at.desc(), SignedIn.id.desc())
-    ).all()
+    alive = wanted.where(_alive(options, clock.now()))
+    return db.scalars(paging.newest_first(alive, SignedIn, after, limit)).all()
 
 
 def everybodys(
@@ -149,11 +150,30 @@ def everybodys(
 ) -> list[tuple[SignedIn, User]]:
     """Return sessions that are not over, each with its user, the newest first."""
     wanted = select(SignedIn, User).join(User, User.id == SignedIn.user_id).where(_alive(options, clock.now()))
-    if after is not None:
-        last = tuple_(literal(after[0], SignedIn.created_at.type), after[1])
-        wanted = wanted.where(tuple_(SignedIn.created_at, SignedIn.id) < last)
-    rows = db.execute(wanted.order_by(SignedIn.created_at.desc(), SignedIn.id.desc()).limit(limit)).all()
+    rows = db.execute(paging.newest_first(wanted, SignedIn, after, limit)).all()
     return [(session, user) for session, user in rows]
+
+
+def get(db: Session, options: SessionOptions, session_id: str, *, of: str) -> SignedIn:
+    """Return a session of a user that is not over; raises SessionNotFound."""
+    row = db.get(SignedIn, session_id) if is_storable(session_id) else None
+    if row is None or row.user_id != of or is_over(row, options, clock.now()):
+        raise SessionNotFound
+    return row
+
+
+def facts(session: SignedIn, username: str) -> dict[str, Any]:
+    """Return what programs are told of a session."""
+    return {
+        "id": session.id,
+        "user_id": session.user_id,
+        "username": username,
+        "address": session.address,
+        "user_agent": session.user_agent,
+        "remember": session.remember,
+        "created_at": session.created_at.isoformat(),
+        "last_seen_at": session.last_seen_at.isoformat(),
+    }
 
 
 def began(db: Session, session_id: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from authapp.config.live import LiveConfig
 from authapp.config.options import MODE, OPTIONS, canonical
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadValue, NoSuchOption, Pinned, Refused
+from authapp.errors import BadValue, NoSuchOption, NotSettable, Pinned, Refused
 
 
 def store(database: Database, live: LiveConfig, values: Mapping[str, object], by: Actor) -> None:
@@ -82,11 +82,19 @@ def find_all(wanted: str) -> list[str]:
     raise NoSuchOption(f"There is no such option; {hint}")
 
 
+def find(wanted: str) -> str:
+    """Return the key of the option that is called so, however it is spelled; raises NoSuchOption."""
+    found = find_all(wanted)
+    if canonical(found[0]) != canonical(wanted):
+        raise NoSuchOption(f"That is a section; name one option in it: {', '.join(found)}.")
+    return found[0]
+
+
 def _require_settable(keys: Iterable[str]) -> None:
     for key in keys:
         if key not in OPTIONS or not OPTIONS[key].settable:
             hint = " `authapp mode` looks after it." if key == MODE else ""
-            raise NoSuchOption(f"{key} cannot be set here; only the config file or the environment can.{hint}")
+            raise NotSettable(f"{key} cannot be set here; only the config file or the environment can.{hint}")
 
 
 def _ready(key: str, value: object) -> object:

@@ -1,10 +1,20 @@
-"""Random tokens, their hashes, and the keys derived from the secret key."""
+"""Random tokens, their hashes, the form of API tokens and JWTs, and the keys derived from the secret key."""
 
 import hashlib
 import hmac
 import secrets
+import string
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime
 
 HASH = hashlib.sha256
+API_PREFIX = "authapp_"
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+API_RANDOM, API_CHECKSUM = 43, 6  # characters: 256 random bits, and a CRC-32, each in base 62
+JWT_PURPOSE = "authapp/jwt/v1"
+JWT_TYPE = "access"
+LONGEST_JWT = 2000
 
 
 def generate() -> str:
@@ -31,3 +41,89 @@ def fingerprint(secret_key: str) -> str:
 def keyed_hash(key: bytes, text: str) -> str:
     """Return an HMAC-SHA256 in hex: the same text gives the same hash only under the same key."""
     return hmac.digest(key, text.encode("utf-8", "surrogatepass"), HASH).hex()
+
+
+# -- API tokens -----------------------------------------------------------------------------------------------
+
+
+def generate_api_token() -> str:
+    """Return `authapp_`, 43 random characters, and 6 of checksum."""
+    body = API_PREFIX + "".join(secrets.choice(BASE62) for _ in range(API_RANDOM))
+    return body + _checksum(body)
+
+
+def is_api_token(text: str) -> bool:
+    """Tell whether a text has the form of an API token: its beginning, its length, and its checksum."""
+    body, checksum = text[:-API_CHECKSUM], text[-API_CHECKSUM:]
+    right_length = len(body) == len(API_PREFIX) + API_RANDOM
+    return right_length and text.startswith(API_PREFIX) and text.isascii() and checksum == _checksum(body)
+
+
+def _checksum(body: str) -> str:
+    """Return a CRC-32 in base 62, so that a scanner can tell a leaked token from a text that looks like one."""
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(API_CHECKSUM):
+        number, digit = divmod(number, len(BASE62))
+        digits = BASE62[digit] + digits
+    return digits
+
+
+# -- JWTs -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a JWT of ours says: whose it is, its random `jti`, for which installation, and from when until when."""
+
+    user_id: str
+    jti: str = field(repr=False)
+    audience: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+def sign_jwt(secret_key: str, claims: Claims) -> str:
+    """Return a JWT (RFC 7519), signed with HS256 by the key derived for JWTs; its times are whole seconds."""
+    import jwt  # noqa: PLC0415 - most commands need none, and it takes a while to import
+
+    issued_at = int(claims.issued_at.timestamp())
+    payload = {
+        "typ": JWT_TYPE,
+        "sub": claims.user_id,
+        "jti": claims.jti,
+        "aud": claims.audience,
+        "iat": issued_at,
+        "nbf": issued_at,
+        "exp": int(claims.expires_at.timestamp()),
+    }
+    return jwt.encode(payload, derive_key(secret_key, JWT_PURPOSE), algorithm="HS256")
+
+
+def read_jwt(secret_key: str, audience: str, text: str) -> tuple[str, str] | None:
+    """Return the `sub` and the `jti` of a JWT that is ours and in its time, or None.
+
+    Only HS256 counts, whatever its header says; so does only the one way to write it (RFC 7515 section 2: base64url
+    without padding), so that no two texts are the same token.
+    """
+    import jwt  # noqa: PLC0415 - see above
+
+    try:
+        payload = jwt.decode(
+            text if len(text) <= LONGEST_JWT and text.isascii() else "",
+            derive_key(secret_key, JWT_PURPOSE),
+            algorithms=["HS256"],
+            audience=audience,
+            options={"require": ["typ", "sub", "jti", "aud", "iat", "nbf", "exp"], "strict_aud": True},
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+        return None
+    sub, jti = payload["sub"], payload["jti"]
+    plain = payload["typ"] == JWT_TYPE and isinstance(sub, str) and isinstance(jti, str)
+    return (sub, jti) if plain and _is_canonical(text) else None
+
+
+def _is_canonical(text: str) -> bool:
+    from jwt.utils import base64url_decode, base64url_encode  # noqa: PLC0415 - see above
+
+    parts = text.split(".")
+    return all(base64url_encode(base64url_decode(part)).decode() == part for part in parts)

@@ -10,6 +10,7 @@ from authapp.database import Database
 from authapp.errors import NotAllowed, Pinned
 from authapp.models import User
 from authapp.settings import Credentials
+from authapp.users import Change
 
 
 def edit(
@@ -26,9 +27,15 @@ def edit(
     Raises BadUsername, BadFullName, UsernameTaken, NotAllowed, and Pinned for the name of an owner whom file or
     environment name.
     """
+    own = by.user_id == user_id and username is None
+    permission = permissions.OWN_ACCOUNT if own else permissions.EDIT
+    return users.change(database, [user_id], naming(effective, username, full_name), permission, by)[0]
+
+
+def naming(effective: Effective, username: str | None, full_name: str | None) -> Change:
+    """Return the change that gives a user other names; raises BadUsername, BadFullName."""
     new_name = None if username is None else names.clean_username(username)
     new_full_name = None if full_name is None else names.clean_full_name(full_name)
-    own = by.user_id == user_id and new_name is None
 
     def write(db: Session, user: User, by: Actor) -> None:
         before = user.username
@@ -44,7 +51,7 @@ def edit(
             users.make_findable(db, user)
         audit.record(db, "user.edited", by, target=user, before=before)
 
-    return users.change(database, [user_id], write, permissions.OWN_ACCOUNT if own else permissions.EDIT, by)[0]
+    return write
 
 
 def why_name_is_fixed(db: Session, effective: Effective, user: User, by: Actor) -> str | None:

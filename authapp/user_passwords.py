@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from authapp import audit, passwords, sessions, settings, users
+from authapp import audit, passwords, revocation, sessions, settings, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -59,8 +59,9 @@ def set_password(
     keep: str | None = None,
     instead_of: str | None = None,
 ) -> str | None:
-    """Give a user a password of their own choice and end all sessions but `keep`; return the new token of that one.
+    """Give a user a password of their own choice; return the new token of the session `keep`.
 
+    All other sessions and the JWTs end; API tokens live on, because programs use them in place of the password.
     `instead_of` is the hash the current password was checked against. Raises WeakPassword, SamePassword, Pinned,
     and WrongPassword when somebody else was faster, such as the config file.
     """
@@ -78,7 +79,7 @@ def set_password(
             raise WrongPassword
         store_hash(db, user, password_hash, by)
         user.initial_password_at = None
-        sessions.end_all(db, user.id, keep=keep)
+        revocation.end_all(db, user.id, keep=keep, api_tokens=False)
         audit.record(db, "user.password-changed", by, target=user)
         return sessions.prove(db, keep) if keep is not None else None
 

@@ -8,7 +8,7 @@ from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, permissions, sessions, settings
+from authapp import audit, clock, names, permissions, revocation, settings
 from authapp.audit import Actor
 from authapp.database import Database
 from authapp.errors import (
@@ -121,7 +121,7 @@ def put_aside(db: Session, stranger: User, by: Actor, *, why: str = "signed up")
     before = stranger.username
     call(db, stranger, aside)
     stranger.is_active = False
-    sessions.end_all(db, stranger.id)
+    revocation.end_all(db, stranger.id)
     audit.record(db, "user.put-aside", by, target=stranger, before=before)
 
 
@@ -163,8 +163,12 @@ def set_all_active(
 
     Unless they are `sure`, somebody who deactivates themselves is asked again: raises Unconfirmed.
     """
-    what = _activate if active else partial(_deactivate, sure=sure)
-    return change(database, user_ids, what, permissions.ACTIVATE, by)
+    return change(database, user_ids, active_or_not(active=active, sure=sure), permissions.ACTIVATE, by)
+
+
+def active_or_not(*, active: bool, sure: bool = True) -> Change:
+    """Return the change that activates or deactivates a user."""
+    return _activate if active else partial(_deactivate, sure=sure)
 
 
 def set_superuser(database: Database, user_id: str, by: Actor, *, superuser: bool, sure: bool = True) -> User:
@@ -172,8 +176,13 @@ def set_superuser(database: Database, user_id: str, by: Actor, *, superuser: boo
 
     Unless they are `sure`, somebody who takes it from themselves is asked again: raises Unconfirmed.
     """
-    what = _promote if superuser else partial(_demote, sure=sure)
+    what = superuser_or_not(superuser=superuser, sure=sure)
     return change(database, [user_id], what, permissions.SET_ROLE, by)[0]
+
+
+def superuser_or_not(*, superuser: bool, sure: bool = True) -> Change:
+    """Return the change that makes a user a superuser, or takes that back."""
+    return _promote if superuser else partial(_demote, sure=sure)
 
 
 def delete_all(database: Database, user_ids: Sequence[str], by: Actor) -> list[User]:
@@ -205,7 +214,7 @@ def _deactivate(db: Session, user: User, by: Actor, *, sure: bool) -> None:
             "Deactivate yourself? You are signed out at once, and only another superuser can let you in again.",
             "Yes, deactivate me",
         )
-    sessions.end_all(db, user.id)
+    revocation.end_all(db, user.id)
     user.is_active = False
     audit.record(db, "user.deactivated", by, target=user)
 
@@ -233,8 +242,8 @@ def _delete(db: Session, user: User, by: Actor) -> None:
     if by.user_id == user.id:
         raise NotAllowed("You cannot delete yourself; another superuser can.")
     _require_expendable(db, user, "deleted")
-    ended = sessions.end_all(db, user.id)
-    audit.record(db, "user.deleted", by, target=user, sessions=ended)
+    ended = revocation.end_all(db, user.id)
+    audit.record(db, "user.deleted", by, target=user, sessions=ended.sessions, tokens=ended.tokens)
     db.delete(user)
     db.flush()
 

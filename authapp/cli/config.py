@@ -3,7 +3,6 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,7 +26,7 @@ from authapp.config.foreign_names import EXPECTED
 from authapp.config.moving_in import move_in
 from authapp.config.options import MODE, canonical
 from authapp.config.overlay import Effective, Source
-from authapp.config.provenance import Explained, explain, explain_all
+from authapp.config.provenance import Explained, explain, explain_all, facts
 from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
 from authapp.errors import CannotImport, ConfigError, Problem, SchemaOutdated
 from authapp.installed import Installed, reason_of
@@ -67,7 +66,7 @@ def config_show(locations: Locations, *, as_json: bool) -> None:
     """Print the effective config: every option, its value, and the layer it comes from; secrets are masked."""
     explained = explain_all(_effective(locations))
     if as_json:
-        print_json({one.key: _facts(one) for one in explained})
+        print_json({one.key: facts(one) for one in explained})
     else:
         print_table(("OPTION", "VALUE", "FROM"), [(one.key, one.text, one.supplier) for one in explained])
 
@@ -82,7 +81,7 @@ def config_explain(locations: Locations, key: str, *, as_json: bool) -> None:
     effective = _effective(locations)
     explained = [explain(effective, found) for found in keys]
     if as_json:
-        print_json([_facts(one) for one in explained] if _is_section(key, keys) else _facts(explained[0]))
+        print_json([facts(one) for one in explained] if _is_section(key, keys) else facts(explained[0]))
         return
     for number, one in enumerate(explained):
         click.echo("\n" * (number > 0) + f"{one.key}: {printable(one.text)}\n{one.option.help}")
@@ -100,26 +99,6 @@ def _print_layers(one: Explained) -> None:
         click.echo(f"{mark} {source:<15} {text}{where}{trouble}")
     if one.note:
         click.echo(f"  {one.note}.")
-
-
-def _facts(one: Explained) -> dict[str, Any]:
-    return {
-        "key": one.key,
-        "value": one.text,
-        "source": str(one.source),
-        "place": str(one.place) if one.place and one.source is not Source.SETTINGS else None,
-        "pinned": one.pinned,
-        "settable": one.option.settable,
-        "layers": [
-            {
-                "source": str(said.source),
-                "value": said.text,
-                "place": str(said.place) if said.place else None,
-                "trouble": said.trouble or None,
-            }
-            for said in one.said
-        ],
-    }
 
 
 @config_group.command("set")

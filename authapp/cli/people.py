@@ -105,14 +105,6 @@ def row(one: Listed) -> tuple[str, ...]:
     )
 
 
-def invitation(made: Invitation) -> dict[str, Any]:
-    """Return what scripts are told of a user who was created; the initial password this once."""
-    known = directory.facts(made.user)
-    if made.initial_password is not None:
-        known["initial_password"] = made.initial_password
-    return known
-
-
 def print_password(made: Invitation) -> None:
     """Print an initial password, if there is one."""
     if made.initial_password is None:

@@ -1,7 +1,5 @@
 """`authapp session`: who is signed in, and signing them out."""
 
-from typing import Any
-
 import click
 
 from authapp import permissions, sessions
@@ -32,7 +30,7 @@ def list_command(locations: Locations, user: str | None, *, as_json: bool) -> No
         permissions.require(db, shell(), permissions.END_SESSIONS)
     rows = _everybodys(installed) if user is None else _of(installed, user)
     if as_json:
-        print_json([_facts(session, whose) for session, whose in rows])
+        print_json([sessions.facts(session, whose.username) for session, whose in rows])
         return
     heading = ("SESSION", "USER NAME", "ADDRESS", "SIGNED IN", "LAST SEEN", "BROWSER")
     print_table(heading, [_row(session, whose) for session, whose in rows])
@@ -82,19 +80,6 @@ def _everybodys(installed: Installed) -> list[tuple[SignedIn, User]]:
         found += [(session, user) for session, user in rows]
         if len(rows) < PAGE:
             return found
-
-
-def _facts(session: SignedIn, user: User) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "user_id": user.id,
-        "username": user.username,
-        "address": session.address,
-        "user_agent": session.user_agent,
-        "remember": session.remember,
-        "created_at": session.created_at.isoformat(),
-        "last_seen_at": session.last_seen_at.isoformat(),
-    }
 
 
 def _row(session: SignedIn, user: User) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from authapp.cli.people import (
     described,
     facts,
     find_user,
-    invitation,
     print_password,
     row,
     say,
@@ -29,6 +28,7 @@ from authapp.cli.people import (
 from authapp.directory import Query
 from authapp.invitations import Invitation, NewUser, Row
 from authapp.models import Role
+from authapp.paging import LONGEST_PAGE
 from authapp.paths import Locations
 
 ROLES = [role.value for role in Role]
@@ -52,7 +52,7 @@ def list_command(
 ) -> None:
     """List users."""
     installed = existing(locations)
-    query = Query(search=search, role=role or "", active=active, sort=sort or "", limit=directory.LONGEST_PAGE)
+    query = Query(search=search, role=role or "", active=active, sort=sort or "", limit=LONGEST_PAGE)
     listed = list(all_pages(installed, query))
     if as_json:
         print_json([facts(one) for one in listed])
@@ -144,7 +144,7 @@ def _read_list(file: TextIO | None, active: bool | None) -> list[Row]:
 
 def _print_added(made: list[Invitation], *, many: bool, as_json: bool) -> None:
     if as_json:
-        print_json([invitation(one) for one in made] if many else invitation(made[0]))
+        print_json([directory.invited(one) for one in made] if many else directory.invited(made[0]))
         return
     for one in made:
         click.echo(f"{one.user.username} was created" + ("." if one.user.is_active else ", and is not active yet."))
@@ -235,7 +235,7 @@ def reset_password_command(locations: Locations, user: str, *, as_json: bool) ->
     found = find_user(installed, user)
     made = invitations.reset_password(installed.database, installed.live.current, found.id, shell())
     if as_json:
-        print_json(invitation(made))
+        print_json(directory.invited(made))
         return
     click.echo(f"{made.user.username} has a new password; the old one and every session are gone.")
     print_password(made)

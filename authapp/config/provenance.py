@@ -118,6 +118,34 @@ def explain_all(effective: Effective, edited: Collection[str] = ()) -> list[Expl
     return [explain(effective, key, edited) for key in OPTIONS]
 
 
+def facts(one: Explained) -> dict[str, Any]:
+    """Return what programs are told of an option."""
+    return {
+        "key": one.key,
+        "value": one.text,
+        "source": str(one.source),
+        "place": str(one.place) if one.place and one.source is not Source.SETTINGS else None,
+        "pinned": one.pinned,
+        "settable": one.option.settable,
+        "layers": [
+            {
+                "source": str(said.source),
+                "value": said.text,
+                "place": str(said.place) if said.place else None,
+                "trouble": said.trouble or None,
+            }
+            for said in one.said
+        ],
+    }
+
+
+def json_value(option: Option, value: Any) -> Any:
+    """Return a typed value as JSON has it, a secret as it is shown."""
+    if value is None:
+        return None
+    return shown(option, value) if option.secret else option.to_json(value)
+
+
 def _elsewhere(effective: Effective, option: Option, edited: Collection[str]) -> str:
     """Return what supplies the value in force, if the layers do not: it was settled when the process started."""
     if option.key in edited:

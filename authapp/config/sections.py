@@ -43,6 +43,7 @@ class BasicAuth(Section):
         None, "Instead of the password: its argon2, scrypt or pbkdf2 string.", secret=True
     )
     password_file: str | None = _option(None, "Instead of the password: a file that holds nothing else.")
+    realm: Name = _option("authapp", "The HTTP Basic realm, which programs show beside the question.")
     enabled: bool | None = _option(None, "Accepted and ignored: signing in is always required.")
 
 

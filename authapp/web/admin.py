@@ -1,19 +1,15 @@
 """`/admin`: everybody's sessions, and the look around after a recovery."""
 
-from datetime import datetime
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import directory, sessions, users
-from authapp.errors import BadQuery
-from authapp.sessions import Cursor
+from authapp import directory, paging, sessions, users
+from authapp.paging import PAGE
 from authapp.web.identity import who
 from authapp.web.security import access, safe_return_url
 from authapp.web.state import database, effective, is_mode_none, visitor
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
-PAGE = 50
 
 
 @bp.get("")
@@ -33,8 +29,8 @@ def all_sessions() -> str:
     """List who is signed in, and where."""
     with database().reading() as db:
         options = effective().config.session
-        rows = sessions.everybodys(db, options, after=_cursor(request.args.get("after")), limit=PAGE + 1)
-    more = f"{rows[PAGE - 1][0].created_at.isoformat()} {rows[PAGE - 1][0].id}" if len(rows) > PAGE else None
+        rows = sessions.everybodys(db, options, after=paging.decode(request.args.get("after", "")), limit=PAGE + 1)
+    more = paging.encode(rows[PAGE - 1][0]) if len(rows) > PAGE else None
     return render_template("admin/sessions.html", rows=rows[:PAGE], more=more, my_session=who().session_id)
 
 
@@ -45,19 +41,6 @@ def end_session(session_id: str) -> Response:
     user = sessions.revoke(database(), session_id, visitor("form", who()))
     flash(f"A session of {user.username} has ended.")
     return redirect(safe_return_url(request.form.get("back") or url_for("admin.all_sessions")), 303)
-
-
-def _cursor(value: str | None) -> Cursor | None:
-    if not value:
-        return None
-    try:
-        moment, session_id = value.split(" ")
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        raise BadQuery("This address is damaged; begin with the first page.") from None
-    if at.tzinfo is None or "\0" in session_id:
-        raise BadQuery("This address is damaged; begin with the first page.")
-    return at, session_id
 
 
 # -- recovery -------------------------------------------------------------------------------------------------

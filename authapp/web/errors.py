@@ -1,7 +1,9 @@
 """Errors -> answers. The only module that knows which HTTP status a refusal has."""
 
 import math
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from flask import current_app, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -16,14 +18,22 @@ from authapp.web.state import App
 
 STATUSES: dict[type[errors.AuthappError], int] = {
     errors.LoginFailed: 401,
+    errors.BadCredentials: 401,
+    errors.NotJson: 400,
+    errors.BadBody: 422,
     errors.NotAllowed: 403,
     errors.PasswordChangeRequired: 403,
+    errors.Reauthenticate: 403,
+    errors.ScopeTooSmall: 403,
     errors.BadSetupToken: 403,
     errors.WrongPassword: 403,
     errors.SetupClosed: 404,
     errors.SignUpClosed: 404,
     errors.UserNotFound: 404,
     errors.SessionNotFound: 404,
+    errors.TokenNotFound: 404,
+    errors.TooManyTokens: 409,
+    errors.BadToken: 422,
     errors.UsernameTaken: 409,
     errors.LastSuperuser: 409,
     errors.Unconfirmed: 409,
@@ -34,10 +44,26 @@ STATUSES: dict[type[errors.AuthappError], int] = {
     errors.BadQuery: 422,
     errors.BadList: 422,
     errors.BadValue: 422,
-    errors.NoSuchOption: 422,
+    errors.NoSuchOption: 404,
+    errors.NotSettable: 409,
     errors.SamePassword: 422,
     errors.TooManyTries: 429,
     errors.Busy: 503,
+}
+# What a program can tell a refusal by, beside its status.
+KINDS: dict[type[errors.AuthappError], str] = {
+    errors.PasswordChangeRequired: "password-change-required",
+    errors.Reauthenticate: "reauthenticate",
+    errors.ScopeTooSmall: "scope",
+}
+# Which field a refusal is about.
+FIELDS: dict[type[errors.AuthappError], str] = {
+    errors.BadUsername: "username",
+    errors.UsernameTaken: "username",
+    errors.BadFullName: "full_name",
+    errors.WrongPassword: "current_password",
+    errors.SamePassword: "new_password",
+    errors.BadValue: "value",
 }
 TITLES = {
     400: "That did not work",
@@ -46,6 +72,7 @@ TITLES = {
     405: "That does not work here",
     409: "That cannot be done",
     413: "Too large",
+    415: "Not in this form",
     401: "Sign in first",
     421: "Wrong address",
     422: "That does not fit",
@@ -71,6 +98,21 @@ def status_of(error: errors.AuthappError) -> int:
     return STATUSES.get(type(error), 500)
 
 
+def wrong_with(error: errors.AuthappError) -> list[dict[str, Any]]:
+    """Return an entry for each rule that was broken: the field's name, and the rule."""
+    if isinstance(error, errors.BadBody):
+        return [{"field": wrong.field, "message": wrong.message} for wrong in error.wrong]
+    if isinstance(error, errors.BadList):
+        return [
+            {"row": row, **entry, "field": f"{row - 1}.{entry['field']}".rstrip(".")}
+            for row, refusal in error.rows
+            for entry in wrong_with(refusal) or [{"field": "", "message": str(refusal)}]
+        ]
+    field = getattr(error, "field", "") or FIELDS.get(type(error), "")
+    messages = error.broken if isinstance(error, errors.WeakPassword) else [str(error)]
+    return [{"field": field, "message": message} for message in messages] if field else []
+
+
 def retry_after(error: errors.AuthappError) -> dict[str, str]:
     """Return the header that says how many seconds to wait, or none."""
     wait = getattr(error, "retry_after", None)
@@ -79,8 +121,7 @@ def retry_after(error: errors.AuthappError) -> dict[str, str]:
 
 def on_refusal(error: errors.AuthappError) -> Response:
     """Answer a rule's no with its own words."""
-    kind = "password-change-required" if isinstance(error, errors.PasswordChangeRequired) else "about:blank"
-    answer = _answer(status_of(error), str(error), kind)
+    answer = _answer(status_of(error), str(error), KINDS.get(type(error), "about:blank"), wrong_with(error))
     answer.headers.update(retry_after(error))
     return answer
 
@@ -124,9 +165,11 @@ def on_anything(error: Exception) -> Response:
     return _answer(500, "This is our mistake, and it was written to the log. Going back may help.")
 
 
-def _answer(status: int, text: str, kind: str = "about:blank") -> Response:
+def _answer(status: int, text: str, kind: str = "about:blank", wrong: Sequence[Mapping[str, Any]] = ()) -> Response:
     if request.path.startswith("/api/") or _wants_json():
-        body = {"type": kind, "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
+        body: dict[str, Any] = {"type": kind, "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
+        if wrong:
+            body["errors"] = list(wrong)
         answer = jsonify(body)
         answer.content_type = "application/problem+json"
     else:

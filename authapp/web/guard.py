@@ -13,12 +13,14 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from authapp import wizard
+from authapp import sessions, wizard
 from authapp.config.checks import is_loopback, is_none_only_local
 from authapp.config.overlay import Source
-from authapp.errors import PasswordChangeRequired
+from authapp.errors import PasswordChangeRequired, Reauthenticate, ScopeTooSmall
+from authapp.models import Scope
 from authapp.permissions import NOBODY_TO_MANAGE
-from authapp.web.identity import Visitor, whoever
+from authapp.web.bodies import require_json
+from authapp.web.identity import Visitor, refusal, whoever
 from authapp.web.proof import ask_for_proof
 from authapp.web.security import (
     SAFE_METHODS,
@@ -44,7 +46,13 @@ csrf = CSRFProtect()
 # These answer whatever state the installation is in, and do not look at the database by themselves.
 ALWAYS = {"static", "health.healthz", "health.readyz", "api.status"}
 # All that somebody with an initial password may do, beside what is public.
-CHANGE_OF_PASSWORD = {"account.password", "account.password_submit", "account.password_check"}
+CHANGE_OF_PASSWORD = {
+    "account.password",
+    "account.password_submit",
+    "account.password_check",
+    "api.whoami",
+    "api.change_password",
+}
 NOBODY = Admission("superuser")  # what a view that does not exist admits
 
 Answer = Response | str | tuple[Any, int] | tuple[Any, int, dict[str, str]] | None
@@ -165,9 +173,13 @@ def _look_at_request() -> Answer:
     return None
 
 
-def _look_at_cookie() -> None:
-    """Let a cookie change something in the API only with proof that a page of ours is asking."""
-    if request.blueprint == "api" and request.method not in SAFE_METHODS and not is_same_origin():
+def _look_at_program() -> None:
+    """In the API take JSON only, and let a cookie change something only with proof that a page of ours asks."""
+    if request.blueprint != "api" or request.method in SAFE_METHODS:
+        return
+    require_json(request)
+    visitor = None if admission().no_cookie else whoever()
+    if visitor is not None and visitor.identity.via == "session" and not is_same_origin():
         csrf.protect()
 
 
@@ -176,10 +188,12 @@ def _look_at_visitor() -> Answer:
     if request.endpoint is None:
         return None
     if admission().who in ("public", "setup"):
-        _look_at_cookie()
+        _look_at_program()
         return None
     visitor = whoever()
     if visitor is None:
+        if error := refusal():
+            raise error
         return _lead_to("login.login")
     if visitor.must_change_password and request.endpoint not in CHANGE_OF_PASSWORD:
         if request.blueprint == "api" or request.method not in SAFE_METHODS:
@@ -187,7 +201,7 @@ def _look_at_visitor() -> Answer:
         return _lead_to("account.password")
     if admission().who == "superuser" and not visitor.is_superuser:
         raise Forbidden("Only superusers may open this page.")
-    _look_at_cookie()
+    _look_at_program()
     return _look_at_state_of(visitor)
 
 
@@ -201,9 +215,28 @@ def _lead_to(endpoint: str) -> Response:
 
 def _look_at_state_of(visitor: Visitor) -> Answer:
     """Ask an owner who is back in to look around, and for a sensitive change for the password."""
-    reviews = visitor.must_review and not visitor.must_change_password
+    reviews = visitor.must_review and not visitor.must_change_password and request.blueprint != "api"
     if reviews and request.method in SAFE_METHODS and request.endpoint != "admin.recovery":
         return redirect(url_for("admin.recovery"), 303)
-    if visitor.identity.via == "none":
-        return None  # there is no password to ask for
-    return ask_for_proof(visitor.identity, needed) if (needed := admission().needs_proof) else None
+    identity = visitor.identity
+    if request.method in SAFE_METHODS or identity.via == "none":  # where there is no password to ask for
+        return None
+    if identity.scope is not None:
+        _require_scope(identity.scope)
+        return None
+    if not (needed := admission().needs_proof):
+        return None
+    if request.blueprint != "api":
+        return ask_for_proof(identity, needed)
+    if identity.proved_at is None or not sessions.has_proof(identity.proved_at):
+        raise Reauthenticate(needed)
+    return None
+
+
+def _require_scope(scope: str) -> None:
+    """Refuse what an API token was not made for; what a password is asked for needs the largest scope."""
+    if admission().no_api_token:
+        raise ScopeTooSmall("No API token may do this, whatever its scope: send the password with HTTP Basic.")
+    wanted = Scope.ADMIN if admission().needs_proof else Scope.WRITE
+    if list(Scope).index(Scope(scope)) < list(Scope).index(wanted):
+        raise ScopeTooSmall(f"This API token has the scope {scope}; for this it takes {wanted}.")

@@ -1,14 +1,16 @@
-"""Who is asking: one ladder of reasons, asked once a request."""
+"""Who is asking: one ladder of reasons, asked once a request. A header beats the cookie."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from flask import g, session
+from flask import g, request, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user
 
-from authapp import modes, sessions, users
+from authapp import basic, issued_tokens, modes, sessions, tokens, users
+from authapp.errors import BadCredentials, LoginFailed, NotAllowed
 from authapp.logins import Identity
-from authapp.web.state import App, database, effective, is_mode_none
+from authapp.models import Role, Token, User
+from authapp.web.state import App, database, effective, is_mode_none, the_app, visitor
 
 TOKEN = "token"  # noqa: S105 - a name in the session cookie
 WELCOME = "welcome"  # the same: this browser has just finished the setup
@@ -19,9 +21,17 @@ class Visitor(UserMixin):  # type: ignore[misc]  # flask_login ships no types
     """Flask-Login's user: an identity, and what every page asks about it."""
 
     identity: Identity
-    is_superuser: bool
-    must_review: bool
-    must_change_password: bool
+    must_review: bool = False
+
+    @property
+    def is_superuser(self) -> bool:
+        """Whether the admin pages open."""
+        return self.identity.role == Role.ADMIN
+
+    @property
+    def must_change_password(self) -> bool:
+        """Whether nothing works before the initial password is replaced."""
+        return self.identity.must_change_password
 
     def get_id(self) -> str:
         """Return the user's id."""
@@ -32,7 +42,7 @@ class SessionLogins(LoginManager):  # type: ignore[misc]  # flask_login ships no
     """Flask-Login over our session rows: its own cookies and ladder are never asked."""
 
     def _load_user(self, user: Any = None) -> None:
-        known = _from_mode_none() if is_mode_none() else _from_session()
+        known = _from_mode_none() if is_mode_none() else _from_request()
         g._login_user = user or known or AnonymousUserMixin()  # noqa: SLF001 - where Flask-Login keeps it
 
 
@@ -49,8 +59,74 @@ def _from_mode_none() -> Visitor | None:
         user = modes.default_user(db)
     if user is None:
         return None
-    identity = Identity(user.id, user.username, user.role, "none")
-    return Visitor(identity, user.is_superuser, must_review=False, must_change_password=False)
+    return Visitor(Identity(user.id, user.username, user.role, "none"))
+
+
+def _from_request() -> Visitor | None:
+    """Return who a header names, or without one, whose session it is; what is wrong with a header is kept."""
+    try:
+        identity = _from_header()
+    except (BadCredentials, LoginFailed, NotAllowed) as error:
+        g.refusal = error
+        return None
+    return Visitor(identity) if identity else _from_session()
+
+
+def refusal() -> BadCredentials | LoginFailed | NotAllowed | None:
+    """Return why the credentials of this request's header open nothing, if it had any."""
+    return cast(BadCredentials | LoginFailed | NotAllowed | None, g.get("refusal"))
+
+
+def _from_header() -> Identity | None:
+    """Return who a header with credentials names, or None without one; raises BadCredentials, LoginFailed.
+
+    Pages take HTTP Basic, the API also JWTs and API tokens. What a proxy writes into `Authorization` for itself is
+    none of a page's business.
+    """
+    header = request.headers.get("Authorization")
+    is_api = request.blueprint == "api"
+    if header is None:
+        key = request.headers.get("X-API-Key") if is_api else None
+        return None if key is None else _from_api_token(key)
+    if is_api and header[:7].lower() == "bearer ":
+        token = header[7:].strip(" ")
+        return _from_api_token(token) if token.startswith(tokens.API_PREFIX) else _from_jwt(token)
+    if not is_api and header[:5].lower() != "basic":
+        return None
+    sent = basic.parse(header)
+    return basic.identify(database(), effective(), the_app().remembered, sent, visitor(basic.ROAD))
+
+
+def _from_api_token(text: str) -> Identity:
+    with database().reading() as db:
+        found = issued_tokens.find(db, text)
+    return _of_token(found, "token")
+
+
+def _from_jwt(text: str) -> Identity:
+    with database().reading() as db:
+        found = issued_tokens.find_jwt(db, effective(), text)
+    return _of_token(found, "jwt")
+
+
+def _of_token(found: tuple[Token, User] | None, via: Literal["token", "jwt"]) -> Identity:
+    """Return whose token it is. A JWT proves the password as of the moment it was made; an API token never does."""
+    if found is None:
+        raise BadCredentials
+    row, user = found
+    if issued_tokens.is_worth_touching(row):
+        with database().writing() as db:
+            issued_tokens.touch(db, row.id, request.remote_addr or "")
+    return Identity(
+        user.id,
+        user.username,
+        user.role,
+        via,
+        proved_at=row.created_at if via == "jwt" else None,
+        token_id=row.id,
+        scope=row.scope,
+        must_change_password=user.must_change_password,
+    )
 
 
 def _from_session() -> Visitor | None:
@@ -66,8 +142,16 @@ def _from_session() -> Visitor | None:
     if sessions.is_worth_touching(row):
         with database().writing() as db:
             sessions.touch(db, row.id)
-    identity = Identity(user.id, user.username, user.role, "session", row.id, row.proved_at)
-    return Visitor(identity, user.is_superuser, must_review, user.must_change_password)
+    identity = Identity(
+        user.id,
+        user.username,
+        user.role,
+        "session",
+        row.id,
+        row.proved_at,
+        must_change_password=user.must_change_password,
+    )
+    return Visitor(identity, must_review)
 
 
 def whoever() -> Visitor | None:

@@ -11,11 +11,10 @@ from authapp.web.errors import status_of
 from authapp.web.forms import NewUserForm, UserListForm, text
 from authapp.web.identity import who
 from authapp.web.proof import is_complete
-from authapp.web.security import access
+from authapp.web.security import LARGEST_LIST, access
 from authapp.web.state import database, effective, visitor
 
 bp = Blueprint("invite", __name__, url_prefix="/admin/users")
-LARGEST_LIST = 3 * 1024 * 1024  # bytes: 500 of the longest names, twelve for each letter, as a form writes them
 
 
 @bp.get("/new")

@@ -13,13 +13,14 @@ from werkzeug.wrappers import Response
 
 from authapp.config.checks import is_loopback
 from authapp.config.sections import Server
-from authapp.web.state import effective
+from authapp.web.state import effective, is_mode_none
 
 Access = Literal["public", "setup", "user", "superuser"]
 View = TypeVar("View", bound=Callable[..., object])
 
 FORWARDED = re.compile(r"^(x-forwarded|x-original-|x-envoy-|cf-|x-real-ip$|via$)|forwarded|(client|connecting)-ip")
 HTTP_1_0 = ("HTTP/1.0", "HTTP/1")  # the second is what granian calls it
+LARGEST_LIST = 3 * 1024 * 1024  # bytes: 500 of the longest names, twelve for each letter, as a form writes them
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -39,7 +40,9 @@ class Admission:
 
     `shows_again`: it answers a failed CSRF check with its form, filled in. `needs_proof`: for what ("to …") the
     password must have been typed within the last minutes. `largest`: how many bytes it takes, if more than others.
-    `people`: it is about users, passwords or sessions, which mode none does not have.
+    `people`: it is about users, passwords, tokens or sessions, which mode none does not have. `no_api_token`: it
+    makes or takes away credentials, which no API token may. `no_cookie`: it looks at no session, so that nobody has
+    to prove that a page of ours asks.
     """
 
     who: Access
@@ -47,6 +50,8 @@ class Admission:
     needs_proof: str = ""
     largest: int | None = None
     people: bool = False
+    no_api_token: bool = False
+    no_cookie: bool = False
 
 
 def access(
@@ -56,11 +61,14 @@ def access(
     needs_proof: str = "",
     largest: int | None = None,
     people: bool = False,
+    no_api_token: bool = False,
+    no_cookie: bool = False,
 ) -> Callable[[View], View]:
     """State who may call a view, and how."""
 
     def mark(view: View) -> View:
-        view.access = Admission(who, shows_again, needs_proof, largest, people)  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
+        stated = Admission(who, shows_again, needs_proof, largest, people, no_api_token, no_cookie)
+        view.access = stated  # type: ignore[attr-defined]  # functions take attributes; mypy has no word for it
         return view
 
     return mark
@@ -160,5 +168,23 @@ def add_headers(response: Response) -> Response:
     if request.endpoint != "static" or response.status_code >= 400:  # noqa: PLR2004 - an error
         response.headers.setdefault("Cache-Control", "no-store")
     if response.status_code == 401:  # noqa: PLR2004 - a 401 must name a scheme (RFC 9110 15.5.2)
-        response.headers.setdefault("WWW-Authenticate", "Bearer")
+        response.headers.setdefault("WWW-Authenticate", _challenge())
     return response
+
+
+def _challenge() -> str:
+    """Return the scheme to ask for: a browser that reads `Basic` opens a window of its own over the page."""
+    if is_browser() or is_mode_none():
+        return "Bearer"
+    realm = effective().config.server.basic_auth.realm.encode("ascii", "replace").decode()
+    escaped = realm.replace("\\", "\\\\").replace('"', '\\"')
+    return f'Basic realm="{escaped}", charset="UTF-8"'
+
+
+def is_browser() -> bool:
+    """Tell whether anything about a request looks as if a browser sent it."""
+    names = {name.lower() for name, _ in request.headers}
+    asks_for_a_page = "text/html" in request.headers.get("Accept", "").lower()
+    has_our_cookie = any(name.removeprefix("__Host-").startswith("authapp-") for name in request.cookies)
+    by_its_headers = any(name in ("origin", "referer") or name.startswith("sec-fetch-") for name in names)
+    return by_its_headers or asks_for_a_page or has_our_cookie

@@ -6,17 +6,20 @@ from typing import Any, cast
 from flask import Config as FlaskConfig
 from flask import Flask, Request, current_app, has_request_context, request
 from flask.sessions import SecureCookieSessionInterface
+from flask_openapi3.openapi import OpenAPI
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from authapp import provision, settings, tokens
 from authapp.audit import MODE_NONE, Actor
+from authapp.basic import Remembered
 from authapp.config.live import LiveConfig, Snapshot
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
 from authapp.errors import SchemaOutdated
 from authapp.logins import Identity
 from authapp.paths import Locations
+from authapp.web.bodies import StrictRequest
 from authapp.web.proxies import behind_proxies
 
 SNAPSHOT = "authapp.snapshot"
@@ -32,16 +35,24 @@ class LiveSettings(FlaskConfig):
         return super().get(key, default)
 
 
-class App(Flask):
-    """Flask with our live config: one immutable state of it holds for a whole request."""
+class App(OpenAPI):
+    """Flask with our live config: one immutable state of it holds for a whole request.
+
+    It is flask-openapi3's class, so that the API's views make up one document.
+    """
 
     config_class = LiveSettings
+    request_class = StrictRequest
     live: LiveConfig
     database: Database
     locations: Locations
     installation_id = ""
     setup_is_over = False  # once it is, it stays so
     recorded_mode = ""  # as the database has it; empty before the first look
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, doc_ui=False, **more)
+        self.remembered = Remembered()
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer a request under the config of this moment.

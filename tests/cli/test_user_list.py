@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from authapp import directory
+from authapp.cli import user as user_commands
 from tests.cli.commands import MORE_FACTS, Run, printed, said
 from tests.world import ADA, BOB, CHARLIE, DORA, World, signed_in
 
@@ -88,7 +88,7 @@ def test_the_list_is_sorted(run: Run, cast: World, column: str, upward: list[str
 @pytest.mark.parametrize("words", ["", "--sort -created_at", "--sort last_login_at", "--search o"])
 def test_the_list_has_everybody(run: Run, cast: World, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     """However many there are, the list holds everybody once."""
-    monkeypatch.setattr(directory, "LONGEST_PAGE", 2)
+    monkeypatch.setattr(user_commands, "LONGEST_PAGE", 2)
     everybody = [cast.add(f"o{number}").username for number in range(5)]
     found = names(run, *words.split())
     assert len(found) == len(set(found))

@@ -54,6 +54,7 @@ TABLES = [
     "organizations",
     "sessions",
     "settings",
+    "tokens",
     "tries",
     "users",
     "workspaces",

@@ -9,7 +9,7 @@ from authapp.models import Role
 from authapp.permissions import PERMISSIONS, Permission
 from tests.world import ADA, BOB, CHARLIE, DORA, SHELL, World
 
-EVERYBODYS = [permissions.OWN_ACCOUNT, permissions.SEE_ORGANIZATION]
+EVERYBODYS = [permissions.OWN_ACCOUNT, permissions.OWN_TOKENS, permissions.SEE_ORGANIZATION]
 SUPERUSERS = [
     permissions.SEE_USERS,
     permissions.INVITE,
@@ -18,6 +18,7 @@ SUPERUSERS = [
     permissions.SET_ROLE,
     permissions.RESET,
     permissions.END_SESSIONS,
+    permissions.END_TOKENS,
     permissions.DELETE,
     permissions.SETTINGS,
 ]
@@ -35,7 +36,7 @@ def may(world: World, by: Actor, permission: Permission) -> bool:
 
 
 def test_the_table() -> None:
-    """Everybody has their own account and sees the organization; all else is for superusers."""
+    """Everybody has their own account and tokens and sees the organization; all else is for superusers."""
     assert sorted(EVERYBODYS + SUPERUSERS, key=lambda each: each.words) == sorted(
         PERMISSIONS, key=lambda each: each.words
     )

@@ -13,7 +13,7 @@ from authapp.audit import Actor
 from authapp.config.sections import SessionOptions
 from authapp.errors import NotAllowed, SessionNotFound
 from authapp.models import SignedIn, User
-from authapp.sessions import Cursor
+from authapp.paging import Cursor
 from tests.world import ADA, BOB, CHARLIE, DORA, SHELL, World, at_once
 
 OPTIONS = SessionOptions()

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from werkzeug.test import TestResponse
 
-from authapp.web.invite import LARGEST_LIST
+from authapp.web.security import LARGEST_LIST
 from tests.cli.commands import INITIAL_PASSWORD
 from tests.web.pages import LIST, at, cells, field_of, is_tame, password_on
 from tests.web.test_admin import EVIL_NAMES, create

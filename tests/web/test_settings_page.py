@@ -304,9 +304,9 @@ def test_all_refusals_at_once(cast: World) -> None:
 def test_what_is_for_the_file_alone_is_refused(cast: World, key: str) -> None:
     """What only the file or the environment may give is refused, and nothing beside it is written."""
     answer = save(signed_in(cast), {"throttle.lock": "30m", key: SECRET})
-    assert (answer.status_code, SECRET in answer.text) == (422, False)
+    assert (answer.status_code, SECRET in answer.text) == (409, False)
     assert f"{key} cannot be set here" in answer.text
-    assert reset(signed_in(cast), key).status_code == 422
+    assert reset(signed_in(cast), key).status_code == 409
     assert cast.setting("throttle.lock") is None
 
 

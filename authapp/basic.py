@@ -1,0 +1,150 @@
+"""HTTP Basic (RFC 7617): reading the header, and not paying for the same password at every request."""
+
+import base64
+import hmac
+import secrets
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cachetools import TTLCache
+from sqlalchemy.orm import Session
+
+from authapp import clock, logins, names, tokens, users
+from authapp.audit import Actor
+from authapp.config.overlay import Effective
+from authapp.database import Database
+from authapp.errors import BadCredentials
+from authapp.logins import Identity
+from authapp.models import User
+
+ROAD = "basic"
+MOST_REMEMBERED = 1024
+REMEMBERED_FOR = 600  # seconds; not for safety, which every request sees to, but to hold nothing for ever
+TURNS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A user name and password as a header carried them."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+def parse(header: str) -> Sent:
+    """Return what an `Authorization: Basic` header carries; raises BadCredentials for anything else.
+
+    One scheme, one space or more, base64 with its padding, UTF-8, split at the first colon; a header sent twice
+    arrives as one with a comma in it, which is no base64.
+    """
+    scheme, _, encoded = header.partition(" ")
+    try:
+        text = base64.b64decode(encoded.strip(" "), validate=True).decode()
+    except ValueError:
+        raise BadCredentials from None
+    username, colon, password = text.partition(":")
+    if scheme.lower() != "basic" or not colon or any(unicodedata.category(sign) == "Cc" for sign in text):
+        raise BadCredentials
+    return Sent(username, password)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose password was right, and for which hash."""
+
+    user_id: str
+    password_hash: str = field(repr=False)
+
+
+class Remembered:
+    """What this process verified lately, under hashes whose key nobody else has and which dies with it."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._known: TTLCache[bytes, _Known] = TTLCache(MOST_REMEMBERED, REMEMBERED_FOR)
+        self._lock = threading.Lock()
+        self._turns = tuple(threading.Lock() for _ in range(TURNS))
+
+    def key_of(self, sent: Sent) -> bytes:
+        """Return what credentials are remembered under; a user name holds no colon, so it is theirs alone."""
+        return hmac.digest(self._key, f"{sent.username}:{sent.password}".encode(), tokens.HASH)
+
+    def get(self, key: bytes) -> _Known | None:
+        """Return what is known of credentials."""
+        with self._lock:
+            return self._known.get(key)
+
+    def put(self, key: bytes, known: _Known | None) -> None:
+        """Remember credentials, or forget them."""
+        with self._lock:
+            if known is None:
+                self._known.pop(key, None)
+            else:
+                self._known[key] = known
+
+    @contextmanager
+    def turn(self, key: bytes) -> Iterator[None]:
+        """Let requests with the same credentials through one after the other: one pays, the others need not.
+
+        Otherwise a program that begins with twenty requests at once would count as twenty tries.
+        """
+        with self._turns[key[0] % TURNS]:
+            yield
+
+
+def identify(database: Database, effective: Effective, remembered: Remembered, sent: Sent, by: Actor) -> Identity:
+    """Return who sent credentials; raises LoginFailed, and NotAllowed in mode none.
+
+    What was verified lately is compared with the user's state of this moment: the name, the hash, active, and an
+    initial password's time.
+    """
+    key = remembered.key_of(sent)
+    if identity := _from_memory(database, effective, remembered, key, sent):
+        return identity
+    with remembered.turn(key):
+        if identity := _from_memory(database, effective, remembered, key, sent):
+            return identity
+        entered, password_hash = logins.enter(database, effective, sent.username, sent.password, by, _whose)
+        remembered.put(key, _Known(entered.user_id, password_hash))
+    return entered
+
+
+def _from_memory(
+    database: Database, effective: Effective, remembered: Remembered, key: bytes, sent: Sent
+) -> Identity | None:
+    known = remembered.get(key)
+    if known is None:
+        return None
+    with database.reading() as db:
+        user = db.get(User, known.user_id)
+        if user is not None and _still_holds(db, effective, known, sent, user):
+            return _identity(user)
+    remembered.put(key, None)
+    return None
+
+
+def _still_holds(db: Session, effective: Effective, known: _Known, sent: Sent, user: User) -> bool:
+    same = names.fold(sent.username) == user.username_key and (
+        users.password_hash_of(db, user) == known.password_hash
+    )
+    return same and user.is_active and not logins.is_expired(effective, user)
+
+
+def _whose(db: Session, user: User, by: Actor) -> Identity:
+    del db, by
+    return _identity(user)
+
+
+def _identity(user: User) -> Identity:
+    """Return the identity of a user whose password came along, and so is proved this moment."""
+    return Identity(
+        user.id,
+        user.username,
+        user.role,
+        "basic",
+        proved_at=clock.now(),
+        must_change_password=user.must_change_password,
+    )

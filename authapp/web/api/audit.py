@@ -1,0 +1,34 @@
+"""What happened."""
+
+import sys
+
+from flask import jsonify
+from werkzeug.wrappers import Response
+
+from authapp import audit, paging
+from authapp.errors import BadQuery
+from authapp.web.api.blueprint import route
+from authapp.web.api.models import AuditAsked, AuditPage
+from authapp.web.state import database
+
+
+@route("get", "/audit", "superuser", "audit", {200: AuditPage})
+def all_entries(query: AuditAsked) -> Response:
+    """List what happened, the newest first."""
+    before = _before(query.cursor)
+    with database().reading() as db:
+        found = audit.entries(
+            db, user_id=query.user, event=query.event, outcome=query.outcome, before=before, limit=query.limit + 1
+        )
+    next_cursor = paging.pack([found[query.limit - 1].id]) if len(found) > query.limit else None
+    return jsonify(items=[audit.facts(entry) for entry in found[: query.limit]], next_cursor=next_cursor)
+
+
+def _before(cursor: str) -> int | None:
+    """Return the entry that a page goes on after. Raises BadQuery."""
+    if not cursor:
+        return None
+    values = paging.unpack(cursor)
+    if len(values) != 1 or not isinstance(values[0], int) or not 0 < values[0] < sys.maxsize:
+        raise BadQuery(paging.DAMAGED)
+    return values[0]

@@ -1,0 +1,88 @@
+"""The API's blueprint, and how a view of it is declared: address, admission and documentation in one place."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, ValidationError
+
+from authapp.errors import BadBody, Wrong
+from authapp.web.api.models import Problem
+from authapp.web.security import Access, View, access
+
+PREFIX = "/api/v1"
+PROBLEM_JSON = "application/problem+json"
+TAGS = {
+    "entrance": "Signing in and out",
+    "account": "Your own account: names, password, sessions",
+    "tokens": "API tokens and JWTs",
+    "users": "Users, for superusers",
+    "settings": "Options, for superusers",
+    "audit": "What happened, for superusers",
+    "organization": "The one organization and its workspace",
+    "documents": "This documentation",
+}
+# Any one of these; a header beats the cookie.
+SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}, {"apiKey": []}, {"session": []}]
+
+Method = Literal["get", "post", "put", "patch", "delete"]
+Answers = Mapping[int, type[BaseModel] | str | None]
+
+bp = APIBlueprint("api", __name__, url_prefix=PREFIX)
+
+
+def route(
+    method: Method, rule: str, who: Access, tag: str, answers: Answers, **admission: Any
+) -> Callable[[View], View]:
+    """Declare a view: its address, whom it admits, and what it answers when all is well.
+
+    `answers`: for each status a model, or None for an answer without a body, or a media type. What it answers
+    otherwise is always a problem (RFC 9457). `admission` as in `access`.
+    """
+    known: dict[str, Any] = {
+        **{str(status): _answer(answer) for status, answer in answers.items()},
+        "422": _problem("What was sent does not fit."),
+        "default": _problem("Refused; `detail` says why."),
+    }
+
+    def declare(view: View) -> View:
+        declare_route = getattr(bp, method)(
+            rule,
+            tags=[Tag(name=TAGS[tag])],
+            operation_id=view.__name__,
+            responses=known,
+            security=[] if who == "public" else SECURITY,
+        )
+        declare_route(access(who, **admission)(view))
+        return view
+
+    return declare
+
+
+def _answer(answer: type[BaseModel] | str | None) -> Any:
+    return {"description": "Done", "content": {answer: {}}} if isinstance(answer, str) else answer
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
+
+
+def on_invalid(error: ValidationError) -> None:
+    """Raise BadBody with what pydantic found, one entry a rule, and nothing of what was sent."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    raise BadBody([Wrong(".".join(map(str, one["loc"])), _words(one)) for one in found])
+
+
+def _words(found: Any) -> str:
+    """Say what is wrong; a name that is not known may itself be a secret in the wrong place."""
+    words = {"extra_forbidden": "is not known here", "missing": "is missing"}
+    message = str(found["msg"]).removeprefix("Value error, ")
+    return words.get(found["type"]) or f"{message[:1].lower()}{message[1:]}"
+
+
+def address_of(path: str) -> str:
+    """Return the address of something that was made, for the header Location."""
+    return f"{request.script_root}{PREFIX}{path}"

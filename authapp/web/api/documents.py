@@ -1,0 +1,48 @@
+"""The API's own documentation: one OpenAPI document, and the page made from it."""
+
+from typing import Any
+
+from flask import jsonify, render_template
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.security_scheme import SecurityScheme
+from werkzeug.wrappers import Response
+
+from authapp import __version__
+from authapp.web.api.blueprint import bp, on_invalid, route
+from authapp.web.api.models import Problem
+from authapp.web.state import App, the_app
+
+SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
+    "basic": SecurityScheme(type="http", scheme="basic", description="User name and password, in UTF-8."),
+    "bearer": SecurityScheme(type="http", scheme="bearer", description="A JWT of `POST /login`, or an API token."),
+    "apiKey": SecurityScheme(
+        type="apiKey", name="X-API-Key", security_scheme_in="header", description="An API token."
+    ),
+    "session": SecurityScheme(
+        type="apiKey",
+        name="authapp-…",
+        security_scheme_in="cookie",
+        description="A signed-in browser; what changes something needs `X-CSRFToken` or comes from a page of ours.",
+    ),
+}
+
+
+def init_app(app: App) -> None:
+    """Put the API into an app, and make it tell what pydantic finds in our words."""
+    app.info = Info(title="authapp", version=__version__, description="The login for things you host yourself.")
+    app.security_schemes = SCHEMES
+    app.validation_error_model = Problem
+    app.validation_error_callback = on_invalid
+    app.register_api(bp)
+
+
+@route("get", "/openapi.json", "user", "documents", {200: "application/json"})
+def openapi() -> Response:
+    """Return this document (OpenAPI 3.1)."""
+    return jsonify(the_app().api_doc)
+
+
+@route("get", "/docs", "user", "documents", {200: "text/html"})
+def docs() -> str:
+    """Show this document as a page."""
+    return render_template("api/docs.html", document=the_app().api_doc)
