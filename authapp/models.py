@@ -33,10 +33,15 @@ class Role(StrEnum):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, with its time zone; SQLite keeps none, so it is put back on loading."""
+    """A moment in UTC, with its time zone; SQLite keeps none, so whatever is stored is in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store a moment in UTC, in whatever zone it was given."""
+        del dialect
+        return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give a loaded moment its time zone."""

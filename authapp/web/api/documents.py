@@ -20,7 +20,7 @@ SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
     ),
     "session": SecurityScheme(
         type="apiKey",
-        name="authapp-…",
+        name="authapp",  # and the installation's id, which is written here when the document is asked for
         security_scheme_in="cookie",
         description="A signed-in browser; what changes something needs `X-CSRFToken` or comes from a page of ours.",
     ),
@@ -39,10 +39,20 @@ def init_app(app: App) -> None:
 @route("get", "/openapi.json", "user", "documents", {200: "application/json"})
 def openapi() -> Response:
     """Return this document (OpenAPI 3.1)."""
-    return jsonify(the_app().api_doc)
+    return jsonify(_document())
 
 
 @route("get", "/docs", "user", "documents", {200: "text/html"})
 def docs() -> str:
     """Show this document as a page."""
-    return render_template("api/docs.html", document=the_app().api_doc)
+    return render_template("api/docs.html", document=_document())
+
+
+def _document() -> dict[str, Any]:
+    """Return the document, with the name that the cookie has here."""
+    app = the_app()
+    name = app.session_interface.get_cookie_name(app)
+    components = app.api_doc["components"]
+    schemes = components["securitySchemes"]
+    schemes = {**schemes, "session": {**schemes["session"], "name": name}}
+    return {**app.api_doc, "components": {**components, "securitySchemes": schemes}}

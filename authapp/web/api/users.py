@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from authapp import directory, invitations, issued_tokens, paging, sessions, user_edits
 from authapp import users as people
 from authapp.directory import Query
+from authapp.errors import BadList
 from authapp.models import SignedIn
 from authapp.user_edits import Edit
 from authapp.web.api import account, tokens
@@ -58,7 +59,10 @@ def create_user(body: NewUserBody) -> tuple[Response, int, dict[str, str]]:
 def create_users(body: NewUsersBody) -> tuple[Response, int]:
     """Make several users, all of them or none."""
     rows = [invitations.Row(number, _wanted(row)) for number, row in enumerate(body.root, 1)]
-    made = invitations.invite_list(database(), effective(), rows, visitor("api", who()))
+    try:
+        made = invitations.invite_list(database(), effective(), rows, visitor("api", who()))
+    except BadList as error:
+        raise _by_row(error) from None
     return jsonify([directory.invited(one) for one in made]), 201
 
 
@@ -185,6 +189,12 @@ def revoke_token_of_user(path: UserTokenPath) -> tuple[str, int]:
     """Revoke one token of a user."""
     issued_tokens.revoke(database(), path.token_id, visitor("api", who()), of=path.user_id)
     return "", 204
+
+
+def _by_row(error: BadList) -> BadList:
+    """Return the refusal of a list in the words of a list that has rows, not lines."""
+    told = [f"Row {row}: {refusal}" for row, refusal in error.rows]
+    return BadList(told[0] if told else str(error), error.rows)
 
 
 def _wanted(body: NewUserBody) -> invitations.NewUser:
