@@ -39,7 +39,7 @@ def open_as(world: World, *, host: str = "localhost", peer: str = "127.0.0.1", *
 NOT_ABOUT_PEOPLE = {
     "api.status", "api.one_organization", "api.another_organization", "api.all_workspaces", "api.another_workspace",
     "api.openapi", "api.docs", "api.all_settings", "api.one_setting", "api.change_setting", "api.reset_setting",
-    "api.all_entries",
+    "api.all_entries", "api.whoami",
 }  # fmt: skip
 
 
@@ -210,26 +210,6 @@ def test_forms_need_their_token(none: World) -> None:
     assert save(browser, Origin="https://evil.example") == 403
     assert save(browser, **{"Sec-Fetch-Site": "cross-site"}) == 403
     assert none.tables() == before
-
-
-@pytest.mark.parametrize("proof", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
-def test_the_api_refuses_other_sites(none: World, proof: dict[str, str]) -> None:
-    """What another site makes a browser send is refused: in mode none there is no cookie to hold back."""
-    answer = none.browser().client.post("/api/v1/workspaces", json={}, headers=proof)
-    assert answer.status_code == 403
-    assert "Another site" in answer.get_json()["detail"]
-
-
-def test_the_api_takes_json_alone(none: World) -> None:
-    """What a browser of old sends from another site without asking, such as text, is refused as well."""
-    answer = none.browser().client.post("/api/v1/workspaces", data="{}", content_type="text/plain")
-    assert answer.status_code == 415
-
-
-def test_a_page_of_ours_may_ask_the_api(none: World) -> None:
-    """With proof that a page of this server asks, the rule itself answers."""
-    answer = none.browser().client.post("/api/v1/workspaces", json={}, headers={"Sec-Fetch-Site": "same-origin"})
-    assert "exactly one workspace" in answer.get_json()["detail"]
 
 
 def test_no_password_is_asked_for(none: World) -> None:

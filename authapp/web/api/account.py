@@ -23,9 +23,9 @@ from authapp.web.identity import renew_browser, who
 from authapp.web.state import database, effective, visitor
 
 
-@route("get", "/users/whoami", "user", "account", {200: User}, people=True)
+@route("get", "/users/whoami", "user", "account", {200: User})
 def whoami() -> Response:
-    """Say who asks."""
+    """Say who asks; in mode none that is the default user, whoever it is."""
     with database().reading() as db:
         return jsonify(directory.facts(people.get(db, who().user_id)))
 
