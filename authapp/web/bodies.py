@@ -8,8 +8,8 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
-from authapp.errors import BadBody, NotJson, Wrong
 from authapp.names import is_storable
+from authapp.web.refusals import BadBody, NotJson, Wrong
 
 JSON = "application/json"
 DEEPEST = 20  # levels; nothing that is sent here has more than three

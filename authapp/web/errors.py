@@ -14,17 +14,18 @@ from werkzeug.wrappers import Response
 
 from authapp import errors
 from authapp.logs import log
+from authapp.web import refusals
 from authapp.web.state import App
 
 STATUSES: dict[type[errors.AuthappError], int] = {
     errors.LoginFailed: 401,
     errors.BadCredentials: 401,
-    errors.NotJson: 400,
-    errors.BadBody: 422,
+    refusals.NotJson: 400,
+    refusals.BadBody: 422,
     errors.NotAllowed: 403,
     errors.PasswordChangeRequired: 403,
-    errors.Reauthenticate: 403,
-    errors.ScopeTooSmall: 403,
+    refusals.Reauthenticate: 403,
+    refusals.ScopeTooSmall: 403,
     errors.BadSetupToken: 403,
     errors.WrongPassword: 403,
     errors.SetupClosed: 404,
@@ -53,8 +54,8 @@ STATUSES: dict[type[errors.AuthappError], int] = {
 # What a program can tell a refusal by, beside its status.
 KINDS: dict[type[errors.AuthappError], str] = {
     errors.PasswordChangeRequired: "password-change-required",
-    errors.Reauthenticate: "reauthenticate",
-    errors.ScopeTooSmall: "scope",
+    refusals.Reauthenticate: "reauthenticate",
+    refusals.ScopeTooSmall: "scope",
 }
 # Which field a refusal is about.
 FIELDS: dict[type[errors.AuthappError], str] = {
@@ -100,7 +101,7 @@ def status_of(error: errors.AuthappError) -> int:
 
 def wrong_with(error: errors.AuthappError) -> list[dict[str, Any]]:
     """Return an entry for each rule that was broken: the field's name, and the rule."""
-    if isinstance(error, errors.BadBody):
+    if isinstance(error, refusals.BadBody):
         return [{"field": wrong.field, "message": wrong.message} for wrong in error.wrong]
     if isinstance(error, errors.BadList):
         return [

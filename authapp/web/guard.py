@@ -16,12 +16,13 @@ from werkzeug.wrappers import Response
 from authapp import sessions, wizard
 from authapp.config.checks import is_loopback, is_none_only_local
 from authapp.config.overlay import Source
-from authapp.errors import PasswordChangeRequired, Reauthenticate, ScopeTooSmall
+from authapp.errors import PasswordChangeRequired
 from authapp.models import Scope
 from authapp.permissions import NOBODY_TO_MANAGE
 from authapp.web.bodies import require_json
 from authapp.web.identity import Visitor, refusal, whoever
 from authapp.web.proof import ask_for_proof
+from authapp.web.refusals import Reauthenticate, ScopeTooSmall
 from authapp.web.security import (
     SAFE_METHODS,
     Admission,

@@ -8,8 +8,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ValidationError
 
-from authapp.errors import BadBody, Wrong
 from authapp.web.api.models import Problem
+from authapp.web.refusals import BadBody, Wrong
 from authapp.web.security import Access, View, access
 
 PREFIX = "/api/v1"
