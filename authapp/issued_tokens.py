@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, paging, permissions, settings, tokens, users
+from authapp import audit, clock, names, paging, permissions, settings, tokens
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.config.sections import SessionOptions
 from authapp.database import Database
-from authapp.errors import BadToken, NotAllowed, TokenNotFound, TooManyTokens
+from authapp.errors import BadToken, NotAllowed, TokenNotFound, TooManyTokens, UserNotFound
 from authapp.models import Scope, Token, TokenKind, User
 from authapp.paging import Cursor
 
@@ -57,7 +57,7 @@ def create(
         if by.user_id not in (None, user_id):
             raise NotAllowed("API tokens are made by whom they belong to.")
         permissions.require(db, by, permissions.OWN_TOKENS)
-        user = users.get(db, user_id)
+        user = _user(db, user_id)
         mine = select(func.count()).where(Token.user_id == user_id, Token.kind == TokenKind.API)
         if (db.scalar(mine) or 0) >= MOST_OF_ONE_USER:
             raise TooManyTokens(MOST_OF_ONE_USER)
@@ -73,6 +73,13 @@ def create(
         db.add(row)
         audit.record(db, "token.created", by, target=user, name=clean_name, scope=str(scope))
     return Issued(row, token)
+
+
+def _user(db: Session, user_id: str) -> User:
+    user = db.get(User, user_id) if names.is_storable(user_id) else None
+    if user is None:
+        raise UserNotFound
+    return user
 
 
 def _clean_name(name: str) -> str:
@@ -224,7 +231,7 @@ def revoke_all(database: Database, user_id: str, by: Actor, *, keep: str | None 
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, _permission(by, user_id))
-        user = users.get(db, user_id)
+        user = _user(db, user_id)
         ended = end_all(db, user_id, keep=keep)
         if ended:
             audit.record(db, "token.all-revoked", by, target=user, tokens=ended)

@@ -85,7 +85,7 @@ def sign_in(
     """Check a user name and password and begin a session; returns its token. Raises LoginFailed, NotAllowed."""
 
     def begin(db: Session, user: User, who: Actor) -> str:
-        if user.recovered_at and not users.other_superusers(db, user.id):
+        if user.recovered_at and not users.has_to_look(db, user):
             user.recovered_at = None  # there is nobody to look at
         sessions.forget_old(db, effective.config.session)
         return sessions.start(db, user, who, remember=remember)

@@ -8,7 +8,7 @@ from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from authapp import audit, clock, names, permissions, revocation, settings
+from authapp import audit, clock, issued_tokens, names, permissions, revocation, settings
 from authapp.audit import Actor
 from authapp.database import Database
 from authapp.errors import (
@@ -47,6 +47,13 @@ def somebody_waits(db: Session) -> bool:
 def other_superusers(db: Session, user_id: str) -> Sequence[User]:
     """Return the active superusers beside one user."""
     return db.scalars(_active_superusers().where(User.id != user_id).order_by(User.username_key)).all()
+
+
+def has_to_look(db: Session, user: User) -> bool:
+    """Tell whether an owner who is back in has to look who else gets in: other superusers, live API tokens."""
+    if user.recovered_at is None:
+        return False
+    return bool(other_superusers(db, user.id) or issued_tokens.live_api_tokens(db))
 
 
 def _active_superusers() -> Select[User]:

@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import directory, paging, sessions, users
+from authapp import directory, issued_tokens, paging, sessions, users
 from authapp.paging import PAGE
 from authapp.web.identity import who
 from authapp.web.security import access, safe_return_url
@@ -52,7 +52,17 @@ def recovery() -> Response | str:
     """After new credentials from the file: show the owner who else is a superuser."""
     with database().reading() as db:
         others = directory.listed(db, effective(), users.other_superusers(db, who().user_id))
-    return render_template("admin/recovery.html", listed=others)
+        tokens = issued_tokens.live_api_tokens(db)
+    return render_template("admin/recovery.html", listed=others, tokens=tokens)
+
+
+@bp.post("/recovery/tokens/<token_id>/revoke")
+@access("superuser", people=True, needs_proof="to revoke a token", no_api_token=True)
+def revoke_token(token_id: str) -> Response:
+    """Revoke a token that somebody has."""
+    row, user = issued_tokens.revoke(database(), token_id, visitor("form", who()))
+    flash(f"The token {row.name} of {user.username} is revoked.")
+    return redirect(url_for("admin.recovery"), 303)
 
 
 @bp.post("/recovery")

@@ -138,7 +138,7 @@ def _from_session() -> Visitor | None:
         if found is None:
             return None
         row, user = found
-        must_review = user.recovered_at is not None and bool(users.other_superusers(db, user.id))
+        must_review = users.has_to_look(db, user)
     if sessions.is_worth_touching(row):
         with database().writing() as db:
             sessions.touch(db, row.id)

@@ -19,6 +19,7 @@ ALSO_ABOUT_PEOPLE = {
     "account.account_submit", "account.password", "account.password_submit", "account.password_check",
     "account.all_sessions", "account.end_session", "account.end_other_sessions", "account.change_password",
     "admin.all_sessions", "admin.end_session", "admin.recovery", "admin.recovery_submit",
+    "admin.revoke_token",
 }  # fmt: skip
 
 

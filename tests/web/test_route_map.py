@@ -28,7 +28,8 @@ STATED = {
         "api.all_tokens", "api.one_token", "api.create_token", "api.revoke_token", "api.revoke_all_tokens",
     },
     "superuser": {
-        "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.all_sessions", "admin.end_session",
+        "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.revoke_token",
+        "admin.all_sessions", "admin.end_session",
         "options.settings", "options.settings_submit", "options.reset",
         "users.all_users", "users.set_active", "users.set_superuser", "users.bulk",
         "invite.new_user", "invite.new_user_submit", "invite.new_list", "invite.new_list_submit",
