@@ -146,6 +146,16 @@ def test_who_may_not_make_a_token(cast: World, whose: str, by: str) -> None:
     assert cast.tables() == before
 
 
+def test_a_token_before_the_password_is_replaced(cast: World) -> None:
+    """Whoever has to replace the password first makes no token, also by a request that came in before a reset."""
+    by = acting(cast, BOB)
+    invitations.reset_password(cast.database, cast.snapshot.effective, cast.user(BOB).id, SHELL)
+    with pytest.raises(PasswordChangeRequired):
+        make(cast, by=by)
+    assert rows(cast) == {}
+    assert make(cast, by=SHELL).row.id in rows(cast)
+
+
 @pytest.mark.parametrize("user_id", ODD_IDS)
 def test_a_token_for_nobody(cast: World, user_id: str) -> None:
     """There are no tokens of users that do not exist, whatever their id looks like."""
