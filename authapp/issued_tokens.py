@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from authapp import audit, clock, names, paging, permissions, settings, tokens
@@ -13,7 +13,14 @@ from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.config.sections import SessionOptions
 from authapp.database import Database
-from authapp.errors import BadToken, NotAllowed, TokenNotFound, TooManyTokens, UserNotFound
+from authapp.errors import (
+    BadToken,
+    NotAllowed,
+    PasswordChangeRequired,
+    TokenNotFound,
+    TooManyTokens,
+    UserNotFound,
+)
 from authapp.models import Scope, Token, TokenKind, User
 from authapp.paging import Cursor
 
@@ -45,7 +52,7 @@ def create(
 ) -> Issued:
     """Make an API token for a user, oneself or from the command line anybody; it may be good for ever.
 
-    Raises BadToken, TooManyTokens, NotAllowed, UserNotFound.
+    Raises BadToken, TooManyTokens, NotAllowed, UserNotFound, and PasswordChangeRequired for oneself.
     """
     clean_name, now = _clean_name(name), clock.now()
     if expires_at is not None and not now < expires_at <= now + LONGEST_LIFETIME:
@@ -58,6 +65,8 @@ def create(
             raise NotAllowed("API tokens are made by whom they belong to.")
         permissions.require(db, by, permissions.OWN_TOKENS)
         user = _user(db, user_id)
+        if by.user_id is not None and user.must_change_password:
+            raise PasswordChangeRequired  # a reset that is just over has ended what this request came in by
         mine = select(func.count()).where(Token.user_id == user_id, Token.kind == TokenKind.API)
         if (db.scalar(mine) or 0) >= MOST_OF_ONE_USER:
             raise TooManyTokens(MOST_OF_ONE_USER)
@@ -160,9 +169,9 @@ def is_worth_touching(row: Token) -> bool:
 
 
 def touch(db: Session, token_id: str, address: str) -> None:
-    """Write that a token was used now, and from where."""
-    if row := db.get(Token, token_id):
-        row.last_used_at, row.last_used_from = clock.now(), address[:64]
+    """Write that a token was used now, and from where; one that is being revoked stays revoked."""
+    used = {"last_used_at": clock.now(), "last_used_from": address[:64]}
+    db.execute(update(Token).where(Token.id == token_id).values(used))
 
 
 def _listed(options: SessionOptions) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from authapp import audit, clock, paging, permissions, settings, tokens
@@ -68,9 +68,8 @@ def is_worth_touching(session: SignedIn) -> bool:
 
 
 def touch(db: Session, session_id: str) -> None:
-    """Write that a session was seen now."""
-    if session := db.get(SignedIn, session_id):
-        session.last_seen_at = clock.now()
+    """Write that a session was seen now; one that is being ended stays ended."""
+    db.execute(update(SignedIn).where(SignedIn.id == session_id).values(last_seen_at=clock.now()))
 
 
 def end(db: Session, token: str) -> User | None:

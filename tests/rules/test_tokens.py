@@ -1,10 +1,14 @@
-"""Random tokens, their hashes, and the keys derived from the secret key."""
+"""Random tokens, their hashes, the form of API tokens, and the keys derived from the secret key."""
 
 import hashlib
 import hmac
 import re
+import zlib
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authapp import tokens
 
@@ -76,3 +80,88 @@ def test_a_keyed_hash_depends_on_its_key() -> None:
     """The same text hashes alike under one key and differently under another."""
     assert tokens.keyed_hash(b"one", "bob") == hmac.new(b"one", b"bob", hashlib.sha256).hexdigest()
     assert tokens.keyed_hash(b"one", "bob") != tokens.keyed_hash(b"two", "bob")
+
+
+# -- API tokens -----------------------------------------------------------------------------------------------
+
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Made once, so that a token of an older version goes on being one.
+KNOWN = "authapp_" + "Ab3" * 14 + "z" + "4drIOB"
+
+
+def test_an_api_tokens_form() -> None:
+    """An API token is `authapp_` and 49 letters and digits: nowhere does it need quoting."""
+    made = tokens.generate_api_token()
+    assert re.fullmatch(r"authapp_[0-9A-Za-z]{49}", made)
+    assert tokens.is_api_token(made)
+
+
+def test_api_tokens_are_random() -> None:
+    """No two API tokens are the same, and each place of the random part takes every letter and digit."""
+    made = {tokens.generate_api_token() for _ in range(2000)}
+    assert len(made) == 2000
+    assert {"".join(sorted(set(place))) for place in zip(*(token[8:51] for token in made), strict=True)} == {DIGITS}
+
+
+def test_an_api_token_ends_with_its_checksum() -> None:
+    """The last six signs are the CRC-32 of what stands before, in base 62: a scanner can tell without asking us."""
+    made = tokens.generate_api_token()
+    number = 0
+    for digit in made[-6:]:
+        number = number * 62 + DIGITS.index(digit)
+    assert number == zlib.crc32(made[:-6].encode())
+
+
+def test_an_older_api_token_stays_one() -> None:
+    """The form of API tokens is fixed: one that was made long ago is one for ever."""
+    assert tokens.is_api_token(KNOWN)
+
+
+@given(st.integers(0, 56), st.characters())
+def test_any_other_sign(at: int, sign: str) -> None:
+    """An API token in which one sign is another one is none."""
+    made = tokens.generate_api_token()
+    assert tokens.is_api_token(made[:at] + sign + made[at + 1 :]) == (sign == made[at])
+
+
+@pytest.mark.parametrize("length", range(57))
+def test_part_of_an_api_token(length: int) -> None:
+    """An API token that was cut, at the end or at the beginning, is none."""
+    made = tokens.generate_api_token()
+    assert not tokens.is_api_token(made[:length])
+    assert not tokens.is_api_token(made[57 - length :])
+
+
+@given(st.integers(0, 57), st.text(min_size=1))
+def test_more_in_an_api_token(at: int, more: str) -> None:
+    """An API token with something before, within or behind it is none."""
+    made = tokens.generate_api_token()
+    assert not tokens.is_api_token(made[:at] + more + made[at:])
+
+
+WRITINGS: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "small": str.lower,
+    "capital prefix": lambda made: "AUTHAPP_" + made[8:],
+    "wide": lambda made: made.replace("a", "\uff41"),
+    "a dash": lambda made: made.replace("_", "-"),
+    "quoted": lambda made: f'"{made}"',
+    "no prefix": lambda made: made[8:],
+    "another prefix": lambda made: "authapq_" + made[8:],
+    "as bytes": lambda made: str(made.encode()),
+    "white space around": lambda made: f" {made}\n",
+    "half a character": lambda made: made[:-1] + "\udc80",
+    "a megabyte": lambda made: made * 20_000,
+}
+
+
+@pytest.mark.parametrize("name", WRITINGS)
+def test_an_api_token_written_otherwise(name: str) -> None:
+    """There is one way to write an API token."""
+    assert not tokens.is_api_token(WRITINGS[name](tokens.generate_api_token()))
+
+
+@given(st.text() | st.text(DIGITS, min_size=49, max_size=49).map(lambda text: f"authapp_{text}"))
+def test_any_text_is_no_api_token(text: str) -> None:
+    """Whatever a client sends, it is an API token or not, and never an error; by chance it is none."""
+    assert not tokens.is_api_token(text)
