@@ -9,7 +9,7 @@ from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from authapp.errors import BadBody, NotJson, Wrong
-from authapp.names import is_storable
+from authapp.names import UNSTORABLE, is_storable
 
 JSON = "application/json"
 DEEPEST = 20  # levels; nothing that is sent here has more than three
@@ -43,7 +43,7 @@ def _parse(data: bytes) -> Any:
         raise
     except (ValueError, RecursionError):
         raise NotJson("The body is not JSON in UTF-8.") from None
-    if wrong := [Wrong(path, "contains a character that no text should") for path in _unstorable(value)]:
+    if wrong := [Wrong(path, UNSTORABLE) for path in _unstorable(value)]:
         raise BadBody(wrong)
     if isinstance(value, str):  # which flask-openapi3 would take for JSON once more
         raise BadBody([Wrong("", "must be an object")])
