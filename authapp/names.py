@@ -8,6 +8,7 @@ from authapp.errors import BadFullName, BadUsername
 LONGEST_USERNAME = 256
 LONGEST_FULL_NAME = 200
 LONGEST_RAW = 1024  # characters that are normalized; the time that takes grows with their square
+UNSTORABLE = "contains a character that no text should"  # what is said of a text that no database takes
 LONGEST_PART = 64  # characters of a name that a search compares
 MOST_PARTS = 20  # of one name, so that a hostile one costs no more than others
 # Letters and marks that are drawn as nothing (Unicode's Default_Ignorable_Code_Point, as far as they are not in a
@@ -16,7 +17,7 @@ UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 JOINERS = "\u200c\u200d"
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 BEGINNINGS = re.compile(r"(?<=[\W_])[^\W_]|(?<=\d)[^\W\d]|(?<=[^\W\d])\d")  # of words and numbers
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from authapp.config.sections import Config, Section
-from authapp.names import is_storable
+from authapp.names import UNSTORABLE, is_storable
 
 # How the three systems' own example files mark a value that is still to be filled in.
 PLACEHOLDERS = {"changeme", "change-me", "your-email", "your-password", "your-jwt-secret"}
@@ -50,7 +50,7 @@ class Option:
             raise ValueError("is a placeholder; put the real value here, or leave it out")
         texts = [text for text in (value if isinstance(value, tuple) else (value,)) if isinstance(text, str)]
         if not all(map(is_storable, texts)):
-            raise ValueError("contains a character that no text should")
+            raise ValueError(UNSTORABLE)
         try:
             return self.adapter.validate_python(value)
         except ValidationError as error:

@@ -1,14 +1,13 @@
 """JSON bodies, read strictly: what two programs could understand in two ways is refused."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import UnsupportedMediaType
 
-from authapp.names import is_storable
+from authapp.names import UNSTORABLE, is_storable
 from authapp.web.refusals import BadBody, NotJson, Wrong
 
 JSON = "application/json"
@@ -35,28 +34,17 @@ def require_json(request: Request) -> None:
 def _parse(data: bytes) -> Any:
     if not data.strip():
         raise NotJson("The body is empty; send JSON.")
-    if _depth(data) > DEEPEST:
-        raise NotJson("The body is nested too deeply.")
     try:
         value = json.loads(data.decode(), object_pairs_hook=_each_once, parse_constant=_no_number)
     except NotJson:
         raise
     except (ValueError, RecursionError):
         raise NotJson("The body is not JSON in UTF-8.") from None
-    if wrong := [Wrong(path, "contains a character that no text should") for path in _unstorable(value)]:
+    if wrong := [Wrong(path, UNSTORABLE) for path in _unstorable(value)]:
         raise BadBody(wrong)
     if isinstance(value, str):  # which flask-openapi3 would take for JSON once more
         raise BadBody([Wrong("", "must be an object")])
     return value
-
-
-def _depth(data: bytes) -> int:
-    """Return how deep brackets are nested at most, before anything that nests is called."""
-    depth = deepest = 0
-    for sign in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data, flags=re.DOTALL)):
-        depth += 1 if sign in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -70,16 +58,18 @@ def _no_number(_text: str) -> None:
     raise NotJson("NaN and Infinity are no numbers in JSON.")
 
 
-def _unstorable(value: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of texts with a NUL or half a character in them."""
+def _unstorable(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the paths of texts with a NUL or half a character in them. Raises NotJson for endless nesting."""
+    if len(path) > DEEPEST:
+        raise NotJson("The body is nested too deeply.")
     if isinstance(value, str) and not is_storable(value):
-        yield path
+        yield ".".join(path)
     elif isinstance(value, list):
         for number, part in enumerate(value):
-            yield from _unstorable(part, f"{path}.{number}".lstrip("."))
+            yield from _unstorable(part, (*path, str(number)))
     elif isinstance(value, dict):
         for name, part in value.items():
             if is_storable(name):
-                yield from _unstorable(part, f"{path}.{name}".lstrip("."))
+                yield from _unstorable(part, (*path, name))
             else:
-                yield path
+                yield ".".join(path)

@@ -1,5 +1,6 @@
 """Deny by default: every route, every method, every kind of visitor."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -74,7 +75,7 @@ def path_of(rule: Rule) -> str:
         "token_id": "3",
         "key": "auth.sign-up",
     }
-    path = rule.rule.replace("<path:", "<")
+    path = re.sub(r"<\w+:", "<", rule.rule)
     for name in rule.arguments:
         path = path.replace(f"<{name}>", filled[name])
     assert "<" not in path

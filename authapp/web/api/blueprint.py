@@ -8,7 +8,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ValidationError
 
-from authapp.web.api.models import Problem
+from authapp.web.api.models import Problem, header
 from authapp.web.refusals import BadBody, Wrong
 from authapp.web.security import Access, View, access
 
@@ -26,6 +26,16 @@ TAGS = {
 }
 # Any one of these; a header beats the cookie.
 SECURITY: list[dict[str, list[str]]] = [{"basic": []}, {"bearer": []}, {"apiKey": []}, {"session": []}]
+REFUSALS = {
+    401: "No credentials, or none that are good.",
+    403: "Not allowed; `type` says what would help, if anything.",
+    422: "What was sent does not fit; `errors` says what.",
+    429: "Too many wrong passwords.",
+}
+HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": header("What to prove oneself with.")},
+    429: {"Retry-After": header("After how many seconds.", "integer")},
+}
 
 Method = Literal["get", "post", "put", "patch", "delete"]
 Answers = Mapping[int, type[BaseModel] | str | None]
@@ -41,10 +51,11 @@ def route(
     `answers`: for each status a model, or None for an answer without a body, or a media type. What it answers
     otherwise is always a problem (RFC 9457). `admission` as in `access`.
     """
+    refusals = {422} if who == "public" else {401, 403, 422, 429}  # the last because HTTP Basic is throttled
     known: dict[str, Any] = {
-        **{str(status): _answer(answer) for status, answer in answers.items()},
-        "422": _problem("What was sent does not fit."),
-        "default": _problem("Refused; `detail` says why."),
+        **{str(status): _answer(status, answer) for status, answer in answers.items()},
+        **{str(status): _problem(status) for status in sorted(refusals - set(answers))},
+        "default": _problem(),
     }
 
     def declare(view: View) -> View:
@@ -61,13 +72,16 @@ def route(
     return declare
 
 
-def _answer(answer: type[BaseModel] | str | None) -> Any:
+def _answer(status: int, answer: type[BaseModel] | str | None) -> Any:
+    if answer is Problem:
+        return _problem(status)
     return {"description": "Done", "content": {answer: {}}} if isinstance(answer, str) else answer
 
 
-def _problem(description: str) -> dict[str, Any]:
+def _problem(status: int = 0) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-    return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
+    known = {"description": REFUSALS.get(status, "Refused; `detail` says why.")}
+    return {**known, "headers": HEADERS.get(status, {}), "content": {PROBLEM_JSON: {"schema": schema}}}
 
 
 def on_invalid(error: ValidationError) -> None:

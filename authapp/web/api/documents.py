@@ -5,9 +5,11 @@ from typing import Any
 from flask import jsonify, render_template
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
+from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
 from authapp import __version__
+from authapp.names import ID
 from authapp.web.api.blueprint import bp, on_invalid, route
 from authapp.web.api.models import Problem
 from authapp.web.state import App, the_app
@@ -27,12 +29,19 @@ SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
 }
 
 
+class Id(BaseConverter):
+    """Part of an address: an id, so that `/users/sessions` is no user's."""
+
+    regex = ID.pattern
+
+
 def init_app(app: App) -> None:
     """Put the API into an app, and make it tell what pydantic finds in our words."""
     app.info = Info(title="authapp", version=__version__, description="The login for things you host yourself.")
     app.security_schemes = SCHEMES
     app.validation_error_model = Problem
     app.validation_error_callback = on_invalid
+    app.url_map.converters["id"] = Id
     app.register_api(bp)
 
 

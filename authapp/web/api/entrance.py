@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from authapp import audit, issued_tokens, logins, sessions, wizard
 from authapp import sign_up as rule
 from authapp.web.api.blueprint import route
-from authapp.web.api.models import AccessToken, LoginBody, SignUpBody, Status
+from authapp.web.api.models import AccessToken, LoginBody, Problem, SignUpBody, Status
 from authapp.web.identity import forget_browser, whoever
 from authapp.web.state import database, effective, is_mode_none, snapshot, visitor
 
@@ -19,7 +19,15 @@ def status() -> Response:
     return jsonify(setup_complete=is_complete, auth_mode=effective().config.auth.mode)
 
 
-@route("post", "/login", "public", "entrance", {200: AccessToken}, people=True, no_cookie=True)
+@route(
+    "post",
+    "/login",
+    "public",
+    "entrance",
+    {200: AccessToken, 401: Problem, 429: Problem},
+    people=True,
+    no_cookie=True,
+)
 def login(body: LoginBody) -> Response:
     """Get a JWT for a user name and a password."""
     issued = logins.get_jwt(
@@ -44,7 +52,7 @@ def logout() -> tuple[str, int]:
     return "", 204
 
 
-@route("post", "/sign-up", "public", "entrance", {202: None}, people=True, no_cookie=True)
+@route("post", "/sign-up", "public", "entrance", {202: None, 429: Problem}, people=True, no_cookie=True)
 def sign_up(body: SignUpBody) -> tuple[str, int]:
     """Make oneself a user, where that is allowed; a name that is taken gets the same answer."""
     password = body.password.get_secret_value()

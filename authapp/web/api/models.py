@@ -1,15 +1,34 @@
 """What the API takes and answers: the models that validate a request, and that the documentation is made from."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, SecretStr, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from authapp.invitations import MOST_AT_ONCE
+from authapp.issued_tokens import LONGEST_LIFETIME, LONGEST_NAME
 from authapp.models import Role, Scope
-from authapp.names import LONGEST_FULL_NAME, LONGEST_USERNAME
+from authapp.names import LONGEST_FULL_NAME, LONGEST_USERNAME, UNSTORABLE, is_storable
 from authapp.paging import LONGEST_PAGE, PAGE
 from authapp.passwords import MAX_LENGTH
+
+
+def header(description: str, kind: str = "string") -> dict[str, Any]:
+    """Describe a header that an answer always has."""
+    return {"description": description, "required": True, "schema": {"type": kind}}
+
+
+# What flask-openapi3 adds to an answer; pydantic does not know the name.
+MADE: Any = {"openapi_extra": {"headers": {"Location": header("Where it is.")}}}
 
 
 class Sent(BaseModel):
@@ -23,16 +42,57 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    @field_validator("*")
+    @classmethod
+    def _must_be_storable(cls, value: object) -> object:
+        if isinstance(value, str) and not is_storable(value):
+            raise ValueError(UNSTORABLE)
+        return value
+
 
 class Answered(BaseModel):
     """What is answered."""
 
 
+SECOND = timedelta(seconds=1)
+# What the schema says beside what is checked here: a NUL is refused in every text of a body or query, and the
+# formats are our own rules, which know more than JSON Schema has words for.
+NO_NUL = {"pattern": r"^[^\u0000]*$"}
+Text = Annotated[str, Field(json_schema_extra={**NO_NUL})]
+Secret = Annotated[SecretStr, Field(json_schema_extra={**NO_NUL})]
 Username = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_USERNAME, json_schema_extra={"example": "ada@example.com"})
+    str,
+    Field(
+        min_length=1,
+        max_length=LONGEST_USERNAME,
+        description="Without a colon, control or invisible characters, and spaces at the ends or two in a row.",
+        json_schema_extra={**NO_NUL, "format": "user-name", "example": "ada@example.com"},
+    ),
 ]
-FullName = Annotated[str, Field(max_length=LONGEST_FULL_NAME, json_schema_extra={"example": "Ada Lovelace"})]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=MAX_LENGTH)]
+FullName = Annotated[
+    str,
+    Field(
+        max_length=LONGEST_FULL_NAME,
+        description="Without control or invisible characters.",
+        json_schema_extra={**NO_NUL, "format": "full-name", "example": "Ada Lovelace"},
+    ),
+]
+Password = Annotated[
+    SecretStr,
+    Field(
+        min_length=1,
+        max_length=MAX_LENGTH,
+        description="The policy that the option `password.policy` names says what it has to be like.",
+        json_schema_extra={**NO_NUL},
+    ),
+]
+Cursor = Annotated[
+    str,
+    Field(
+        description="The `next_cursor` of the page before, asked for in the same order.",
+        json_schema_extra={**NO_NUL, "format": "cursor"},
+    ),
+]
 # JSON has no type for these; what a text means is said here.
 Role_ = Annotated[Role, Field(strict=False, description="`admin` is a superuser.")]
 Scope_ = Annotated[
@@ -83,8 +143,8 @@ class Status(Answered):
 class LoginBody(Sent):
     """A user name and a password. What they may be like is no business of this: a wrong one is a wrong one."""
 
-    username: str
-    password: SecretStr
+    username: Text
+    password: Secret
 
 
 class AccessToken(Answered):
@@ -123,6 +183,8 @@ class User(Answered):
 class NewUser(User):
     """A user who was just made."""
 
+    model_config = MADE
+
     initial_password: str | None = Field(
         None, description="The generated password, where none was sent: this once, and to be replaced."
     )
@@ -142,14 +204,14 @@ class UserPage(Answered):
 class UsersAsked(Asked):
     """Which users, in which order."""
 
-    q: str = Field("", description="Part of a user name or full name.")
+    q: Text = Field("", description="Part of a user name or full name.")
     role: Role | Literal[""] = ""
     active: bool | None = None
     sort: Literal[
         "", "username", "-username", "role", "-role", "created_at", "-created_at", "last_login_at", "-last_login_at"
     ] = ""
     limit: int = Field(PAGE, ge=1, le=LONGEST_PAGE)
-    cursor: str = Field("", description="The `next_cursor` of the page before.")
+    cursor: Cursor = ""
 
 
 class NewUserBody(Sent):
@@ -200,7 +262,7 @@ class OwnNameBody(Sent):
 class PasswordBody(Sent):
     """One's own password: the one so far, and the new one."""
 
-    current_password: SecretStr
+    current_password: Secret
     new_password: Password
 
 
@@ -217,7 +279,7 @@ class PageAsked(Asked):
     """Which page."""
 
     limit: int = Field(PAGE, ge=1, le=LONGEST_PAGE)
-    cursor: str = Field("", description="The `next_cursor` of the page before.")
+    cursor: Cursor = ""
 
 
 class SessionFacts(Answered):
@@ -273,16 +335,25 @@ class TokenPage(Answered):
 class NewToken(TokenFacts):
     """An API token that was just made."""
 
+    model_config = MADE
+
     token: str = Field(description="The token itself, this once.")
 
 
 class TokenBody(Sent):
     """An API token to make; without an end it is good until it is revoked."""
 
-    name: str = Field(description="What will use it.", json_schema_extra={"example": "backup script"})
+    name: str = Field(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="What will use it; not only spaces, and without control or invisible characters.",
+        json_schema_extra={**NO_NUL, "format": "token-name", "example": "backup script"},
+    )
     scope: Scope_ = Scope.READ
-    expires_at: Moment | None = None
-    expires_in: int | None = Field(None, ge=1, le=3650 * 86400, description="Seconds; instead of `expires_at`.")
+    expires_at: Moment | None = Field(None, description=f"In the future, within {LONGEST_LIFETIME.days} days.")
+    expires_in: int | None = Field(
+        None, ge=1, le=LONGEST_LIFETIME // SECOND, description="Seconds; instead of `expires_at`."
+    )
 
     @model_validator(mode="after")
     def _one_end(self) -> "TokenBody":
@@ -324,17 +395,17 @@ class Options(Answered):
 class ValueBody(Sent):
     """A value for an option, as JSON or as the text that would stand in a config file."""
 
-    value: bool | int | str
+    value: bool | int | Text
 
 
 class AuditAsked(Asked):
     """Which entries."""
 
-    user: str = Field("", description="The id of a user who did it, or to whom it was done.")
-    event: str = Field("", description="Such as `sign-in`.")
-    outcome: str = Field("", description="Such as `success` or `wrong`.")
+    user: Text = Field("", description="The id of a user who did it, or to whom it was done.")
+    event: Text = Field("", description="Such as `sign-in`.")
+    outcome: Text = Field("", description="Such as `success` or `wrong`.")
     limit: int = Field(PAGE, ge=1, le=LONGEST_PAGE)
-    cursor: str = Field("", description="The `next_cursor` of the page before.")
+    cursor: Cursor = ""
 
 
 class EntryFacts(Answered):

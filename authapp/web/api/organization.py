@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from authapp.organization import organization, refuse_another, workspace
 from authapp.web.api.blueprint import route
-from authapp.web.api.models import OrganizationFacts, Workspaces
+from authapp.web.api.models import OrganizationFacts, Problem, Workspaces
 from authapp.web.state import effective
 
 
@@ -15,7 +15,7 @@ def one_organization() -> Response:
     return jsonify(organization(effective()))
 
 
-@route("post", "/organization", "user", "organization", {})
+@route("post", "/organization", "user", "organization", {403: Problem})
 def another_organization() -> Response:
     """Say why there is no second one."""
     refuse_another("organization")
@@ -27,7 +27,7 @@ def all_workspaces() -> Response:
     return jsonify(items=[workspace(effective())])
 
 
-@route("post", "/workspaces", "user", "organization", {})
+@route("post", "/workspaces", "user", "organization", {403: Problem})
 def another_workspace() -> Response:
     """Say why there is no second one."""
     refuse_another("workspace")

@@ -66,14 +66,16 @@ def create_users(body: NewUsersBody) -> tuple[Response, int]:
     return jsonify([directory.invited(one) for one in made]), 201
 
 
-@route("get", "/users/<user_id>", "superuser", "users", {200: User}, people=True)
+@route("get", "/users/<id:user_id>", "superuser", "users", {200: User}, people=True)
 def one_user(path: UserPath) -> Response:
     """Describe a user."""
     with database().reading() as db:
         return jsonify(directory.facts(people.get(db, path.user_id)))
 
 
-@route("patch", "/users/<user_id>", "superuser", "users", {200: User}, people=True, needs_proof="to change a user")
+@route(
+    "patch", "/users/<id:user_id>", "superuser", "users", {200: User}, people=True, needs_proof="to change a user"
+)
 def change_user(path: UserPath, body: UserBody) -> Response:
     """Change a user; what is not given stays."""
     edit = Edit(body.username, body.full_name, body.wanted_role, body.is_active)
@@ -81,7 +83,9 @@ def change_user(path: UserPath, body: UserBody) -> Response:
     return jsonify(directory.facts(user))
 
 
-@route("delete", "/users/<user_id>", "superuser", "users", {204: None}, people=True, needs_proof="to delete a user")
+@route(
+    "delete", "/users/<id:user_id>", "superuser", "users", {204: None}, people=True, needs_proof="to delete a user"
+)
 def delete_user(path: UserPath) -> tuple[str, int]:
     """Delete a user for good."""
     people.delete_all(database(), [path.user_id], visitor("api", who()))
@@ -89,7 +93,7 @@ def delete_user(path: UserPath) -> tuple[str, int]:
 
 
 @route(
-    "post", "/users/<user_id>/reset-password", "superuser", "users", {200: InitialPassword},
+    "post", "/users/<id:user_id>/reset-password", "superuser", "users", {200: InitialPassword},
     people=True, needs_proof="to reset a password", no_api_token=True,
 )  # fmt: skip
 def reset_password(path: UserPath) -> Response:
@@ -99,7 +103,7 @@ def reset_password(path: UserPath) -> Response:
 
 
 @route(
-    "post", "/users/<user_id>/unlock", "superuser", "users", {204: None},
+    "post", "/users/<id:user_id>/unlock", "superuser", "users", {204: None},
     people=True, needs_proof="to unlock a user",
 )  # fmt: skip
 def unlock(path: UserPath) -> tuple[str, int]:
@@ -121,7 +125,7 @@ def everybodys_sessions(query: PageAsked) -> Response:
     return page_of([session for session, _ in rows], query.limit, lambda one: account.facts(one, names[one.id]))
 
 
-@route("get", "/users/<user_id>/sessions", "superuser", "users", {200: SessionPage}, people=True)
+@route("get", "/users/<id:user_id>/sessions", "superuser", "users", {200: SessionPage}, people=True)
 def sessions_of_user(path: UserPath, query: PageAsked) -> Response:
     """List a user's sessions."""
     options, after = effective().config.session, paging.decode(query.cursor)
@@ -136,7 +140,7 @@ def sessions_of_user(path: UserPath, query: PageAsked) -> Response:
 
 
 @route(
-    "delete", "/users/<user_id>/sessions", "superuser", "users", {200: Ended},
+    "delete", "/users/<id:user_id>/sessions", "superuser", "users", {200: Ended},
     people=True, needs_proof="to end a user's sessions",
 )  # fmt: skip
 def end_sessions_of_user(path: UserPath) -> Response:
@@ -147,7 +151,7 @@ def end_sessions_of_user(path: UserPath) -> Response:
 
 
 @route(
-    "delete", "/users/<user_id>/sessions/<session_id>", "superuser", "users", {204: None},
+    "delete", "/users/<id:user_id>/sessions/<session_id>", "superuser", "users", {204: None},
     people=True, needs_proof="to end a session",
 )  # fmt: skip
 def end_session_of_user(path: UserSessionPath) -> tuple[str, int]:
@@ -161,7 +165,7 @@ def end_session_of_user(path: UserSessionPath) -> tuple[str, int]:
 # -- their tokens ---------------------------------------------------------------------------------------------
 
 
-@route("get", "/users/<user_id>/tokens", "superuser", "users", {200: TokenPage}, people=True)
+@route("get", "/users/<id:user_id>/tokens", "superuser", "users", {200: TokenPage}, people=True)
 def tokens_of_user(path: UserPath, query: PageAsked) -> Response:
     """List a user's API tokens, and the JWTs that are not over."""
     options, after = effective().config.session, paging.decode(query.cursor)
@@ -172,7 +176,7 @@ def tokens_of_user(path: UserPath, query: PageAsked) -> Response:
 
 
 @route(
-    "delete", "/users/<user_id>/tokens", "superuser", "users", {200: Ended},
+    "delete", "/users/<id:user_id>/tokens", "superuser", "users", {200: Ended},
     people=True, needs_proof=tokens.TO_CHANGE, no_api_token=True,
 )  # fmt: skip
 def revoke_tokens_of_user(path: UserPath) -> Response:
@@ -182,7 +186,7 @@ def revoke_tokens_of_user(path: UserPath) -> Response:
 
 
 @route(
-    "delete", "/users/<user_id>/tokens/<token_id>", "superuser", "users", {204: None},
+    "delete", "/users/<id:user_id>/tokens/<token_id>", "superuser", "users", {204: None},
     people=True, needs_proof=tokens.TO_CHANGE, no_api_token=True,
 )  # fmt: skip
 def revoke_token_of_user(path: UserTokenPath) -> tuple[str, int]:
