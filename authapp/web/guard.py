@@ -27,6 +27,7 @@ from authapp.web.security import (
     SAFE_METHODS,
     Admission,
     host_name,
+    is_browser,
     is_foreign,
     is_our_host,
     is_same_origin,
@@ -207,8 +208,8 @@ def _look_at_visitor() -> Answer:
 
 
 def _lead_to(endpoint: str) -> Response:
-    """Lead to a page that comes first, and from there back."""
-    if request.blueprint == "api":
+    """Lead to a page that comes first, and from there back; a program is not led anywhere."""
+    if request.blueprint == "api" and not (request.endpoint == "api.docs" and is_browser()):
         raise Unauthorized("Sign in first.")
     wanted = request.full_path.rstrip("?") if request.method in SAFE_METHODS else None
     return redirect(url_for(endpoint, next=None if wanted == "/" else wanted), 303)

@@ -65,6 +65,7 @@ def route(
             operation_id=view.__name__,
             responses=known,
             security=[] if who == "public" else SECURITY,
+            openapi_extensions={"x-access": who},
         )
         declare_route(access(who, **admission)(view))
         return view

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import jsonify, render_template
+from flask import jsonify, render_template, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.security_scheme import SecurityScheme
 from werkzeug.routing import BaseConverter
@@ -10,8 +10,9 @@ from werkzeug.wrappers import Response
 
 from authapp import __version__
 from authapp.names import ID
-from authapp.web.api.blueprint import bp, on_invalid, route
+from authapp.web.api.blueprint import PREFIX, TAGS, bp, on_invalid, route
 from authapp.web.api.models import Problem
+from authapp.web.api.reading import groups
 from authapp.web.state import App, the_app
 
 SCHEMES: dict[str, SecurityScheme | dict[str, Any]] = {
@@ -54,7 +55,9 @@ def openapi() -> Response:
 @route("get", "/docs", "user", "documents", {200: "text/html"})
 def docs() -> str:
     """Show this document as a page."""
-    return render_template("api/docs.html", document=_document())
+    return render_template(
+        "api/docs.html", groups=groups(_document(), TAGS.values()), address=f"{request.host_url}{PREFIX[1:]}"
+    )
 
 
 def _document() -> dict[str, Any]:
