@@ -33,10 +33,15 @@ class Role(StrEnum):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, with its time zone; SQLite keeps none, so it is put back on loading."""
+    """A moment, stored in UTC; SQLite keeps no time zone, so it is put back on loading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Bring a moment that somebody gave in another time zone to UTC."""
+        del dialect
+        return value if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give a loaded moment its time zone."""
