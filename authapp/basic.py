@@ -4,8 +4,9 @@ import base64
 import hmac
 import secrets
 import threading
+import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -62,9 +63,9 @@ class _Known:
 class Remembered:
     """What this process verified lately, under hashes whose key nobody else has and which dies with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
         self._key = secrets.token_bytes(32)
-        self._known: TTLCache[bytes, _Known] = TTLCache(MOST_REMEMBERED, REMEMBERED_FOR)
+        self._known: TTLCache[bytes, _Known] = TTLCache(MOST_REMEMBERED, REMEMBERED_FOR, timer)
         self._lock = threading.Lock()
         self._turns = tuple(threading.Lock() for _ in range(TURNS))
 

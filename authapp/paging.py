@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import Select, literal, tuple_
@@ -47,11 +47,12 @@ def decode(text: str) -> Cursor | None:
     try:
         moment, row_id = unpack(text)
         at = datetime.fromisoformat(moment)
-    except (ValueError, TypeError):
+        in_utc = at.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
         raise BadQuery(DAMAGED) from None
     if at.tzinfo is None or not isinstance(row_id, str) or not is_storable(row_id):
         raise BadQuery(DAMAGED)
-    return at, row_id
+    return in_utc, row_id
 
 
 def pack(values: list[Any]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
 import pytest
@@ -276,6 +276,18 @@ def test_until_a_token_expires(cast: World, clock: time_machine.Traveller) -> No
     """A token opens something until the moment it expires, and not a moment longer."""
     made = make(cast, expires_at=NOON + LONGEST_LIFETIME)
     clock.move_to(NOON + LONGEST_LIFETIME - INSTANT)
+    assert find(cast, made.token)
+    clock.shift(INSTANT)
+    assert find(cast, made.token) is None
+
+
+@pytest.mark.parametrize("hours", [-14, -2, 2, 14])
+def test_an_end_in_another_time_zone(cast: World, clock: time_machine.Traveller, hours: int) -> None:
+    """The end of a token is a moment, in whichever time zone a program writes it."""
+    end = NOON + DAY
+    made = make(cast, expires_at=end.astimezone(timezone(timedelta(hours=hours))))
+    assert rows(cast)[made.row.id].expires_at == end
+    clock.move_to(end - INSTANT)
     assert find(cast, made.token)
     clock.shift(INSTANT)
     assert find(cast, made.token) is None

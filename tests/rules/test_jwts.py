@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authapp import tokens
@@ -20,6 +20,7 @@ USER_ID, JTI = "22222222-2222-4222-8222-222222222222", "j" * 43
 AUDIENCE = "authapp:11111111-1111-4111-8111-111111111111"
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+PROPERTY = settings(deadline=None, database=None)
 NOW = int(NOON.timestamp())
 HEADER = {"alg": "HS256", "typ": "JWT"}
 CLAIMS = {"typ": "access", "sub": USER_ID, "jti": JTI, "aud": AUDIENCE, "iat": NOW, "nbf": NOW, "exp": NOW + 3600}
@@ -299,6 +300,7 @@ def test_the_last_sign_of_a_signature() -> None:
     assert [other for other in others if read(other)] == []
 
 
+@PROPERTY
 @given(st.data())
 def test_any_other_sign(data: st.DataObject) -> None:
     """A JWT in which one sign is another one is none."""
@@ -309,12 +311,14 @@ def test_any_other_sign(data: st.DataObject) -> None:
         assert read(text[:at] + sign + text[at + 1 :]) is None
 
 
+@PROPERTY
 @given(st.text() | st.lists(st.text(SIGNS, max_size=80), min_size=2, max_size=4).map(".".join))
 def test_any_text(text: str) -> None:
     """Whatever a client sends in place of a JWT is nobody's, and no error."""
     assert read(text) is None
 
 
+@PROPERTY
 @given(
     st.dictionaries(
         st.sampled_from(list(CLAIMS)),

@@ -7,10 +7,12 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authapp import tokens
+
+PROPERTY = settings(deadline=None, database=None)
 
 
 def hkdf(secret: bytes, info: bytes, length: int) -> bytes:
@@ -117,6 +119,7 @@ def test_an_older_api_token_stays_one() -> None:
     assert tokens.is_api_token(KNOWN)
 
 
+@PROPERTY
 @given(st.integers(0, 56), st.characters())
 def test_any_other_sign(at: int, sign: str) -> None:
     """An API token in which one sign is another one is none."""
@@ -132,6 +135,7 @@ def test_part_of_an_api_token(length: int) -> None:
     assert not tokens.is_api_token(made[57 - length :])
 
 
+@PROPERTY
 @given(st.integers(0, 57), st.text(min_size=1))
 def test_more_in_an_api_token(at: int, more: str) -> None:
     """An API token with something before, within or behind it is none."""
@@ -161,6 +165,7 @@ def test_an_api_token_written_otherwise(name: str) -> None:
     assert not tokens.is_api_token(WRITINGS[name](tokens.generate_api_token()))
 
 
+@PROPERTY
 @given(st.text() | st.text(DIGITS, min_size=49, max_size=49).map(lambda text: f"authapp_{text}"))
 def test_any_text_is_no_api_token(text: str) -> None:
     """Whatever a client sends, it is an API token or not, and never an error; by chance it is none."""
