@@ -18,7 +18,7 @@ from authapp.config.overlay import Effective
 from authapp.errors import BadQuery
 from authapp.invitations import Invitation
 from authapp.models import NamePart, Role, User, UtcDateTime
-from authapp.paging import DAMAGED, PAGE
+from authapp.paging import CURSOR, DAMAGED, PAGE
 
 LAST = "\U0010ffff"  # stands behind every text that begins like the one before it
 SORTS = ("username", "role", "created_at", "last_login_at")
@@ -251,9 +251,9 @@ def _opened(cursor: str) -> tuple[bool, bool, list[object]]:
     try:
         back, by_match, *texts = paging.unpack(cursor)
     except ValueError:
-        raise BadQuery(DAMAGED) from None
+        raise BadQuery(DAMAGED, CURSOR) from None
     if not (isinstance(back, bool) and isinstance(by_match, bool)):
-        raise BadQuery(DAMAGED)
+        raise BadQuery(DAMAGED, CURSOR)
     return back, by_match, texts
 
 
@@ -261,7 +261,7 @@ def _decode(texts: list[object], order: _Order, *, back: bool) -> _Cursor:
     try:
         values = [_typed(value, column) for value, column in zip(texts, order.columns, strict=True)]
     except (ValueError, TypeError):
-        raise BadQuery(DAMAGED) from None
+        raise BadQuery(DAMAGED, CURSOR) from None
     return _Cursor(tuple(values), back)
 
 
@@ -270,9 +270,4 @@ def _typed(value: object, column: InstrumentedAttribute[Any]) -> object:
         return None
     if not isinstance(value, str) or not names.is_storable(value):
         raise TypeError
-    if not isinstance(column.type, UtcDateTime):
-        return value
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment
+    return paging.moment_of(value) if isinstance(column.type, UtcDateTime) else value

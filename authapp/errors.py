@@ -144,7 +144,11 @@ class BadFullName(Refused):
 
 
 class BadQuery(Refused):
-    """A list of users was asked for in a way that means nothing."""
+    """A list was asked for in a way that means nothing; `field` says in which part of the address, if known."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class BadList(Refused):

@@ -13,6 +13,7 @@ from authapp.names import is_storable
 
 PAGE = 50
 LONGEST_PAGE = 500
+CURSOR = "cursor"  # what it is called in an address
 DAMAGED = "This address is damaged or for another order; begin with the first page."
 
 Cursor = tuple[datetime, str]  # the row a list goes on after: its beginning, its id
@@ -46,13 +47,23 @@ def decode(text: str) -> Cursor | None:
         return None
     try:
         moment, row_id = unpack(text)
-        at = datetime.fromisoformat(moment)
-        in_utc = at.astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        raise BadQuery(DAMAGED) from None
-    if at.tzinfo is None or not isinstance(row_id, str) or not is_storable(row_id):
-        raise BadQuery(DAMAGED)
-    return in_utc, row_id
+        at = moment_of(moment)
+    except (ValueError, TypeError):
+        raise BadQuery(DAMAGED, CURSOR) from None
+    if not isinstance(row_id, str) or not is_storable(row_id):
+        raise BadQuery(DAMAGED, CURSOR)
+    return at, row_id
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that a text in a cursor means; raises ValueError, TypeError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("no time zone")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # at either end of the calendar
+        raise ValueError("no such moment in UTC") from None
 
 
 def pack(values: list[Any]) -> str:
@@ -65,7 +76,7 @@ def unpack(text: str) -> list[Any]:
     try:
         values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError, RecursionError):
-        raise BadQuery(DAMAGED) from None
+        raise BadQuery(DAMAGED, CURSOR) from None
     if not isinstance(values, list):
-        raise BadQuery(DAMAGED)
+        raise BadQuery(DAMAGED, CURSOR)
     return values

@@ -1,26 +1,33 @@
 """JSON bodies, read strictly: what two programs could understand in two ways is refused."""
 
 import json
-from collections.abc import Iterator
+import re
+import sys
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from authapp.names import UNSTORABLE, is_storable
 from authapp.web.refusals import BadBody, NotJson, Wrong
 
 JSON = "application/json"
 DEEPEST = 20  # levels; nothing that is sent here has more than three
+# Also one that does not end, and without ever going back: a body must not cost more than it is long.
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class StrictRequest(Request):
     """A request whose JSON is UTF-8 (RFC 8259), with each name once, real numbers, and no endless nesting."""
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """Return the body's value; raises NotJson or BadBody, however it is asked for."""
+        """Return the body's value; raises NotJson, BadBody or RequestEntityTooLarge, however it is asked for."""
         del force, silent, cache
-        return _parse(self.get_data())
+        data = self.get_data()
+        # Werkzeug cuts what comes in chunks at the limit, and says nothing.
+        if self.content_length is None and len(data) >= (self.max_content_length or sys.maxsize):
+            raise RequestEntityTooLarge
+        return _parse(data)
 
 
 def require_json(request: Request) -> None:
@@ -34,17 +41,27 @@ def require_json(request: Request) -> None:
 def _parse(data: bytes) -> Any:
     if not data.strip():
         raise NotJson("The body is empty; send JSON.")
+    if _is_too_deep(data):
+        raise NotJson("The body is nested too deeply.")
     try:
         value = json.loads(data.decode(), object_pairs_hook=_each_once, parse_constant=_no_number)
     except NotJson:
         raise
     except (ValueError, RecursionError):
         raise NotJson("The body is not JSON in UTF-8.") from None
-    if wrong := [Wrong(path, UNSTORABLE) for path in _unstorable(value)]:
-        raise BadBody(wrong)
     if isinstance(value, str):  # which flask-openapi3 would take for JSON once more
-        raise BadBody([Wrong("", "must be an object")])
+        raise BadBody([Wrong("", "must not be a text")])
     return value
+
+
+def _is_too_deep(data: bytes) -> bool:
+    """Tell whether brackets are nested too deeply, before anything that nests is called."""
+    depth = 0
+    for sign in STRING.sub(b"", data).translate(None, NO_BRACKETS):
+        depth += 1 if sign in b"[{" else -1
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -56,20 +73,3 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(_text: str) -> None:
     raise NotJson("NaN and Infinity are no numbers in JSON.")
-
-
-def _unstorable(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield the paths of texts with a NUL or half a character in them. Raises NotJson for endless nesting."""
-    if len(path) > DEEPEST:
-        raise NotJson("The body is nested too deeply.")
-    if isinstance(value, str) and not is_storable(value):
-        yield ".".join(path)
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            yield from _unstorable(part, (*path, str(number)))
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            if is_storable(name):
-                yield from _unstorable(part, (*path, name))
-            else:
-                yield ".".join(path)

@@ -90,6 +90,11 @@ CONFIG = SchemathesisConfig.from_dict(
             _also_422("change_setting"),  # what a value may be depends on the option
             _also_422("create_token"),  # the end lies in the future, and is given in one of two ways
             _also_422("create_users"),  # a name that is taken is a broken rule of one row
+            # Where all were deleted there is still a list, without anything in it.
+            {
+                "include-operation-id": ["all_sessions", "all_tokens", "sessions_of_user", "tokens_of_user"],
+                "checks": {"use_after_free": {"enabled": False}},
+            },
             _also_422("change_user"),  # role and is_superuser may contradict each other
         ],
     }
@@ -155,7 +160,7 @@ class Superuser(SCHEMA.as_state_machine()):  # type: ignore[misc]  # the class i
 def test_what_was_made_is_there_and_what_was_deleted_is_not(tmp_path: Path, empty_database: Path) -> None:
     """However a program goes on with what it was told, what it made is there, and gone once it deleted it."""
     Superuser.stages = (stage(tmp_path / str(number), empty_database) for number in count())
-    steps = settings(max_examples=40, stateful_step_count=10, deadline=None, database=None, derandomize=True)
+    steps = settings(max_examples=20, stateful_step_count=10, deadline=None, database=None, derandomize=True)
     run_state_machine_as_test(Superuser, settings=steps)
 
 

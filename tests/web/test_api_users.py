@@ -67,11 +67,11 @@ def test_filters(cast: World, query: str, found: list[str]) -> None:
         ("limit=501", "limit"),
         ("limit=x", "limit"),
         ("sort=password", "sort"),
-        ("who=me", "who"),
+        ("who=me", ""),  # no name that nothing here has is repeated: it may be a secret in the wrong place
     ],
 )
 def test_senseless_lists(cast: World, query: str, field: str) -> None:
-    """What means nothing is refused, and the refusal names the parameter."""
+    """What means nothing is refused, and the refusal names the parameter, if there is one of this name."""
     answer = by_basic(cast).get(f"/users?{query}")
     assert (answer.status_code, fields(answer)) == (422, [field])
 

@@ -30,5 +30,5 @@ def _before(cursor: str) -> int | None:
         return None
     values = paging.unpack(cursor)
     if len(values) != 1 or not isinstance(values[0], int) or not 0 < values[0] < sys.maxsize:
-        raise BadQuery(paging.DAMAGED)
+        raise BadQuery(paging.DAMAGED, paging.CURSOR)
     return values[0]

@@ -1,5 +1,7 @@
 """The API's blueprint, and how a view of it is declared: address, admission and documentation in one place."""
 
+import difflib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -8,7 +10,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ValidationError
 
-from authapp.web.api.models import Problem, header
+from authapp.names import UNSTORABLE
+from authapp.web.api.models import Asked, Problem, Sent, header
 from authapp.web.refusals import BadBody, Wrong
 from authapp.web.security import Access, View, access
 
@@ -36,6 +39,20 @@ HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": header("What to prove oneself with.")},
     429: {"Retry-After": header("After how many seconds.", "integer")},
 }
+WORDS = {
+    "extra_forbidden": "is not known here",
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    "string_unicode": UNSTORABLE,
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+}
+# All that anything sent here may be called.
+NAMES = {name for model in (*Sent.__subclasses__(), *Asked.__subclasses__()) for name in model.model_fields}
 
 Method = Literal["get", "post", "put", "patch", "delete"]
 Answers = Mapping[int, type[BaseModel] | str | None]
@@ -88,14 +105,22 @@ def _problem(status: int = 0) -> dict[str, Any]:
 def on_invalid(error: ValidationError) -> None:
     """Raise BadBody with what pydantic found, one entry a rule, and nothing of what was sent."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    raise BadBody([Wrong(".".join(map(str, one["loc"])), _words(one)) for one in found])
+    raise BadBody([_wrong(one) for one in found])
+
+
+def _wrong(found: Any) -> Wrong:
+    """Say where something is wrong, and what; a name that nothing here has may be a secret in the wrong place."""
+    *path, name = found["loc"] or ("",)
+    if found["type"] != "extra_forbidden" or name in NAMES:
+        return Wrong(".".join(map(str, (*path, name))), _words(found))
+    close = difflib.get_close_matches(str(name), NAMES, n=1)
+    like = f"; did you mean '{close[0]}'?" if close else ""
+    return Wrong(".".join(map(str, path)), f"holds a name that is not known here{like}")
 
 
 def _words(found: Any) -> str:
-    """Say what is wrong; a name that is not known may itself be a secret in the wrong place."""
-    words = {"extra_forbidden": "is not known here", "missing": "is missing"}
     message = str(found["msg"]).removeprefix("Value error, ")
-    return words.get(found["type"]) or f"{message[:1].lower()}{message[1:]}"
+    return WORDS.get(found["type"]) or re.sub(r"^(Input|String|List) should ", "must ", message)
 
 
 def address_of(path: str) -> str:

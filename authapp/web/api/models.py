@@ -1,15 +1,19 @@
 """What the API takes and answers: the models that validate a request, and that the documentation is made from."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     RootModel,
     SecretStr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -31,18 +35,12 @@ def header(description: str, kind: str = "string") -> dict[str, Any]:
 MADE: Any = {"openapi_extra": {"headers": {"Location": header("Where it is.")}}}
 
 
-class Sent(BaseModel):
-    """What a program sends: no value of another type, no name that is not known, and nothing of it in an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class Asked(BaseModel):
-    """What stands behind the question mark of an address; there everything is text."""
+class _Given(BaseModel):
+    """What comes in: no name that is not known, no text that no database takes, and nothing of it in an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    @field_validator("*")
+    @field_validator("*", mode="before")
     @classmethod
     def _must_be_storable(cls, value: object) -> object:
         if isinstance(value, str) and not is_storable(value):
@@ -50,13 +48,23 @@ class Asked(BaseModel):
         return value
 
 
+class Sent(_Given):
+    """What a program sends; no value is taken for one of another type."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Asked(_Given):
+    """What stands behind the question mark of an address; there everything is text."""
+
+
 class Answered(BaseModel):
     """What is answered."""
 
 
 SECOND = timedelta(seconds=1)
-# What the schema says beside what is checked here: a NUL is refused in every text of a body or query, and the
-# formats are our own rules, which know more than JSON Schema has words for.
+# What the schema says of what is checked elsewhere: that above, and our own rules for names, as formats, because
+# they know more than JSON Schema has words for.
 NO_NUL = {"pattern": r"^[^\u0000]*$"}
 Text = Annotated[str, Field(json_schema_extra={**NO_NUL})]
 Secret = Annotated[SecretStr, Field(json_schema_extra={**NO_NUL})]
@@ -93,6 +101,14 @@ Cursor = Annotated[
         json_schema_extra={**NO_NUL, "format": "cursor"},
     ),
 ]
+
+
+def _as_rfc_3339(value: object) -> object:
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt]", value):  # pydantic also takes numbers
+        raise ValueError("must be a moment, such as 2030-01-31T12:00:00Z")
+    return value
+
+
 # JSON has no type for these; what a text means is said here.
 Role_ = Annotated[Role, Field(strict=False, description="`admin` is a superuser.")]
 Scope_ = Annotated[
@@ -103,7 +119,7 @@ Scope_ = Annotated[
         "but passwords and tokens. Never more than its user may.",
     ),
 ]
-Moment = Annotated[AwareDatetime, Field(strict=False)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_rfc_3339), Field(strict=False)]
 
 
 # -- problems -------------------------------------------------------------------------------------------------
@@ -201,11 +217,17 @@ class UserPage(Answered):
     next_cursor: str | None
 
 
+def _role(value: str) -> str:
+    if value and value not in set(Role):
+        raise ValueError(f"must be one of {', '.join(Role)}")
+    return value
+
+
 class UsersAsked(Asked):
     """Which users, in which order."""
 
     q: Text = Field("", description="Part of a user name or full name.")
-    role: Role | Literal[""] = ""
+    role: Annotated[str, AfterValidator(_role), WithJsonSchema({"enum": ["", *map(str, Role)]})] = ""
     active: bool | None = None
     sort: Literal[
         "", "username", "-username", "role", "-role", "created_at", "-created_at", "last_login_at", "-last_login_at"
@@ -392,10 +414,20 @@ class Options(Answered):
     items: list[OptionFacts]
 
 
+def _simple(value: object) -> object:
+    if not isinstance(value, bool | int | str):
+        raise ValueError("must be true or false, a whole number or a text")  # noqa: TRY004 - pydantic's way
+    return value
+
+
 class ValueBody(Sent):
     """A value for an option, as JSON or as the text that would stand in a config file."""
 
-    value: bool | int | Text
+    value: Annotated[
+        Any,
+        AfterValidator(_simple),
+        WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "integer"}, {"type": "string", **NO_NUL}]}),
+    ]
 
 
 class AuditAsked(Asked):
