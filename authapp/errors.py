@@ -218,7 +218,7 @@ class TooManyTokens(Refused):
     """A user has as many API tokens as one may have."""
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"You have {most} API tokens, which is the most; revoke one first.")
+        super().__init__(f"A user may have {most} API tokens, and has them; revoke one first.")
 
 
 class SessionNotFound(Refused):

@@ -119,7 +119,7 @@ def issue_jwt(db: Session, effective: Effective, user: User) -> Issued:
     row = Token(
         kind=TokenKind.JWT, sha256=tokens.digest(jti), user_id=user.id, created_at=now, expires_at=expires_at
     )
-    db.execute(delete(Token).where(Token.kind == TokenKind.JWT, Token.expires_at < now))
+    _forget_over(db)
     db.add(row)
     db.flush()
     claims = tokens.Claims(user.id, jti, audience(db), now, expires_at)
@@ -241,10 +241,27 @@ def revoke_all(database: Database, user_id: str, by: Actor, *, keep: str | None 
         settings.hold(db)
         permissions.require(db, by, _permission(by, user_id))
         user = _user(db, user_id)
+        _forget_over(db)
         ended = end_all(db, user_id, keep=keep)
         if ended:
             audit.record(db, "token.all-revoked", by, target=user, tokens=ended)
     return ended
+
+
+def revoke_everybodys(database: Database, by: Actor) -> int:
+    """Revoke every token there is, JWTs too; return how many that were. Raises NotAllowed."""
+    with database.writing() as db:
+        settings.hold(db)
+        permissions.require(db, by, permissions.END_TOKENS)
+        _forget_over(db)
+        ended = end_all(db, None)
+        audit.record(db, "token.everybodys-revoked", by, tokens=ended)
+    return ended
+
+
+def _forget_over(db: Session) -> None:
+    """Delete the rows of JWTs that are over: nobody is shown those, and they need not be revoked."""
+    db.execute(delete(Token).where(Token.kind == TokenKind.JWT, Token.expires_at <= clock.now()))
 
 
 def end_all(db: Session, user_id: str | None, *, keep: str | None = None, kind: TokenKind | None = None) -> int:

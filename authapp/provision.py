@@ -15,6 +15,7 @@ from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
 from authapp.errors import Busy, ConfigError, NotAllowed, Pinned, SchemaOutdated
 from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace, new_id
+from authapp.revocation import Ended
 from authapp.settings import Installation
 
 AUTHAPP = Actor("authapp")
@@ -123,8 +124,8 @@ def adopt(database: Database, reading: Reading, *, leaves_none: bool = True, sig
         _remember_secret_key(database, reading.effective)
 
 
-def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> int:
-    """Make a new secret key and end every session and JWT; returns how many sessions. Raises Pinned, NotAllowed."""
+def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> Ended:
+    """Make a new secret key and end every session and JWT; returns how many. Raises Pinned, NotAllowed."""
     if effective.pinned(SECRET_KEY):
         raise Pinned(SECRET_KEY, effective.place_of.get(SECRET_KEY))
     key = tokens.generate()
@@ -141,7 +142,7 @@ def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> in
         settings.store_installation(db, replace(installation, secret_key_fingerprint=tokens.fingerprint(key)))
         ended = revocation.end_everybodys(db, api_tokens=False)
         audit.record(db, "secret-key.rotated", by, sessions=ended.sessions, tokens=ended.tokens)
-    return ended.sessions
+    return ended
 
 
 def _remember_secret_key(database: Database, effective: Effective) -> None:

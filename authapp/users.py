@@ -193,7 +193,7 @@ def superuser_or_not(*, superuser: bool, sure: bool = True) -> Change:
 
 
 def delete_all(database: Database, user_ids: Sequence[str], by: Actor) -> list[User]:
-    """Delete users, all or none; their sessions end. Raises LastSuperuser, and NotAllowed for oneself."""
+    """Delete users, all or none; sessions and tokens end. Raises LastSuperuser, and NotAllowed for oneself."""
     return change(database, user_ids, _delete, permissions.DELETE, by)
 
 

@@ -25,6 +25,7 @@ gc.enable()
         "setup": "setup:setup_group",
         "user": "user:user_group",
         "session": "session:session_group",
+        "token": "token:token_group",
         "config": "config:config_group",
         "mode": "mode:mode_group",
         "secret": "mode:secret_group",

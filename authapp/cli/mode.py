@@ -94,7 +94,8 @@ def _print_rehearsal(rehearsal: Rehearsal, wanted: _Wanted) -> None:
     click.echo("  every page and every program that came without until now")
     for username in rehearsal.other_users:
         click.echo(f"  {printable(username)}: {_what_changes(rehearsal, username)}")
-    click.echo(f"Void: {rehearsal.passwords} passwords, {rehearsal.sessions} sessions.")
+    void = {"password": rehearsal.passwords, "session": rehearsal.sessions, "token": rehearsal.tokens}
+    click.echo(f"Void: {', '.join(_counted(number, what) for what, number in void.items())}.")
 
 
 def _what_changes(rehearsal: Rehearsal, username: str) -> str:
@@ -116,7 +117,11 @@ def _facts(rehearsal: Rehearsal, wanted: _Wanted) -> dict[str, object]:
         "needs_credentials": list(rehearsal.other_users),
         "demoted": list(rehearsal.demoted),
         "renamed": rehearsal.renamed,
-        "void": {"passwords": rehearsal.passwords, "sessions": rehearsal.sessions},
+        "void": {
+            "passwords": rehearsal.passwords,
+            "sessions": rehearsal.sessions,
+            "tokens": rehearsal.tokens,
+        },
         "problems": [str(problem) for problem in wanted.problems],
     }
 
@@ -129,8 +134,8 @@ def mode_set(locations: Locations, mode: str) -> None:
     says = read_start(locations, {MODE: mode}).written[MODE]
     with existing_database(locations) as database:
         click.echo(
-            "In mode none nobody signs in: whoever reaches the address is a superuser. Every session ends, and the "
-            "owner's password is forgotten; back in mode basic, everybody needs a new one.",
+            "In mode none nobody signs in: whoever reaches the address is a superuser. Every session and token ends "
+            "and the owner's password is forgotten; back in mode basic, everybody needs a new one.",
             err=True,
         )
         if click.prompt(f"Type the word {mode} to go on", err=True) != mode:
@@ -149,7 +154,13 @@ def secret_group() -> None:
 @secret_group.command("rotate")
 @config_option
 def secret_rotate(locations: Locations) -> None:
-    """Make a new secret key: everybody is signed out."""
+    """Make a new secret key: everybody is signed out, and every JWT ends; API tokens live on."""
     installed = existing(locations)
     ended = provision.rotate_secret_key(installed.database, installed.live.current, shell())
-    click.echo(f"There is a new secret key; {ended} {'session' if ended == 1 else 'sessions'} ended.")
+    gone = f"{_counted(ended.sessions, 'session')} and {_counted(ended.tokens, 'JWT')}"
+    click.echo(f"There is a new secret key; {gone} ended.")
+    click.echo("API tokens live on; authapp token revoke --all ends those, too.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -168,11 +168,11 @@ def activate_command(locations: Locations, user: str, *, as_json: bool) -> None:
 @user_argument
 @json_option
 def deactivate_command(locations: Locations, user: str, *, as_json: bool) -> None:
-    """Keep a user from signing in, and end their sessions."""
+    """Keep a user from signing in, and end their sessions and tokens."""
     installed = existing(locations)
     found = find_user(installed, user)
     changed = users.set_active(installed.database, found.id, shell(), active=False)
-    what = "may no longer sign in, and is signed out" if found.is_active else "was not active"
+    what = "may no longer sign in; every session and token is gone" if found.is_active else "was not active"
     say(installed, changed, what, as_json=as_json)
 
 
@@ -230,14 +230,14 @@ def rename_command(locations: Locations, user: str, username: str, *, as_json: b
 @user_argument
 @json_option
 def reset_password_command(locations: Locations, user: str, *, as_json: bool) -> None:
-    """Give a user a new initial password, shown once; their sessions end."""
+    """Give a user a new initial password, shown once; their sessions and tokens end."""
     installed = existing(locations)
     found = find_user(installed, user)
     made = invitations.reset_password(installed.database, installed.live.current, found.id, shell())
     if as_json:
         print_json(directory.invited(made))
         return
-    click.echo(f"{made.user.username} has a new password; the old one and every session are gone.")
+    click.echo(f"{made.user.username} has a new password; the old one, every session and every token are gone.")
     print_password(made)
 
 
@@ -260,7 +260,7 @@ def unlock_command(locations: Locations, user: str, *, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for the user name again.")
 @json_option
 def delete_command(locations: Locations, user: str, *, yes: bool, as_json: bool) -> None:
-    """Delete a user for good."""
+    """Delete a user for good, with every session and token."""
     installed = existing(locations)
     found = find_user(installed, user)
     question = f"Type the user name, {found.username}, to delete them for good"

@@ -61,7 +61,7 @@ class Server(Section):
     )
     secret_key: Annotated[SecretStr, Field(min_length=SHORTEST_SECRET_KEY)] | None = _option(
         None,
-        "Signs session cookies, at least 16 characters; changing it signs everybody out. Made when absent.",
+        "Signs session cookies and JWTs, at least 16 characters; changing it ends both. Made when absent.",
         secret=True,
     )
     basic_auth: BasicAuth = BasicAuth()

@@ -28,6 +28,7 @@ EVENTS = {
     "sign-in.locked": "Locked after too many wrong passwords",
     "sign-in.unlocked": "Unlocked",
     "sign-out": "Signed out",
+    "token.everybodys-revoked": "Everybody's tokens revoked",
     "user.activated": "Activated",
     "user.created": "Created",
     "user.deactivated": "Deactivated",

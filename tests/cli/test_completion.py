@@ -52,6 +52,7 @@ def test_another_shell(run: Run, words: str) -> None:
 @pytest.mark.parametrize(("words", "some"), [
     ("", {"run", "user", "session", "superuser", "completion"}), ("us", {"user"}),
     ("user ", set(DONE_TO_A_USER) | {"list", "add"}), ("session ", {"list", "revoke"}),
+    ("token ", {"list", "add", "revoke"}), ("token add bob ci --scope ", {"read", "write", "admin"}),
     ("completion ", set(SHELLS)), ("user list --role ", {"admin", "user"}), ("user list --so", {"--sort"}),
 ])  # fmt: skip
 def test_commands_are_offered(run: Run, tmp_path: Path, words: str, some: set[str]) -> None:
@@ -62,6 +63,7 @@ def test_commands_are_offered(run: Run, tmp_path: Path, words: str, some: set[st
 
 @pytest.mark.parametrize("words", [
     *(f"user {command} b" for command in DONE_TO_A_USER), "session list --user b", "session revoke --user b",
+    "token list --user b", "token revoke --user b", "token add b",
 ])  # fmt: skip
 @pytest.mark.usefixtures("cast")
 def test_names_are_offered(run: Run, words: str) -> None:

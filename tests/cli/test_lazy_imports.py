@@ -19,6 +19,7 @@ def imported_by(world: World, monkeypatch: pytest.MonkeyPatch, words: str) -> se
 
 @pytest.mark.parametrize("words", [
     "user list", f"user show {BOB} --json", f"user deactivate {BOB}", "user add erin", "session list",
+    "token list", f"token add {BOB} backup",
     "superuser --username erin --password-stdin", "setup status", "config check",
 ])  # fmt: skip
 def test_commands_import_what_they_need(cast: World, monkeypatch: pytest.MonkeyPatch, words: str) -> None:

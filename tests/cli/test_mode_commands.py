@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from authapp import settings, users
-from authapp.models import DEFAULT_ID
+from authapp import clock, issued_tokens, settings, users
+from authapp.models import DEFAULT_ID, Token, TokenKind
 from tests.cli.commands import Run, credentials, said
-from tests.world import ADA, BOB, PASSWORD, World
+from tests.world import ADA, BOB, PASSWORD, SHELL, World
 
 NONE = "auth: {mode: none}\n"
 
@@ -70,6 +70,18 @@ def test_the_rehearsal_with_the_mode_in_the_file_already(run: Run, none: World) 
     """The rehearsal works before and after `auth.mode` was edited."""
     none.write_config("auth: {mode: basic}\n" + credentials())
     assert f"becomes the owner, {ADA}" in said(run("mode", "check", "basic"))
+
+
+def test_the_rehearsal_counts_what_is_void(run: Run, none: World) -> None:
+    """The rehearsal says how many tokens end, beside passwords and sessions."""
+    none.write_config(NONE + credentials())
+    assert "Void: 0 passwords, 0 sessions, 0 tokens." in said(run("mode", "check", "basic"))
+    user_id, now = none.user("default").id, clock.now()
+    with none.database.writing() as db:  # as a backup of before may bring it along
+        db.add(Token(kind=TokenKind.API, sha256="0" * 64, user_id=user_id, created_at=now))
+    assert "0 sessions, 1 token." in said(run("mode", "check", "basic"))
+    facts = json.loads(said(run("mode", "check", "basic", "--json")))
+    assert facts["void"] == {"passwords": 0, "sessions": 0, "tokens": 1}
 
 
 @pytest.mark.usefixtures("none")
@@ -223,6 +235,9 @@ def test_a_config_that_wants_basic(run: Run) -> None:
         ("user", "deactivate", "default"),
         ("session", "list"),
         ("session", "revoke", "--all"),
+        ("token", "list"),
+        ("token", "add", "default", "backup"),
+        ("token", "revoke", "--all"),
         ("setup", "token"),
         ("superuser", "--username", BOB, "--password-stdin"),
     ],
@@ -253,17 +268,28 @@ def test_whom_the_switch_renames(run: Run, none: World) -> None:
 
 
 def test_rotate(run: Run, cast: World) -> None:
-    """`secret rotate` makes a new key and says how many sessions ended; the key is not shown."""
+    """`secret rotate` makes a new key and says how many sessions and JWTs ended; the key is not shown."""
     browser = cast.browser()
     browser.sign_in()
     before = cast.setting("server.secret-key"), fingerprint(cast)
     text = said(run("secret", "rotate"))
-    assert text == "There is a new secret key; 1 session ended.\n"
+    assert text.startswith("There is a new secret key; 1 session and 0 JWTs ended.\nAPI tokens live on")
     after = cast.setting("server.secret-key"), fingerprint(cast)
     assert before[0] != after[0] not in text
     assert before[1] != after[1]
     cast.look()
     assert not browser.is_signed_in()
+
+
+def test_rotate_leaves_api_tokens(run: Run, cast: World) -> None:
+    """`secret rotate` ends JWTs and says so; API tokens live on."""
+    user, effective = cast.user(BOB), cast.snapshot.effective
+    api_token = issued_tokens.create(cast.database, user.id, "backup", SHELL).row.id
+    with cast.database.writing() as db:
+        issued_tokens.issue_jwt(db, effective, user)
+    assert "0 sessions and 1 JWT ended." in said(run("secret", "rotate"))
+    with cast.database.reading() as db:
+        assert [row.id for row in issued_tokens.of_user(db, effective.config.session, user.id)] == [api_token]
 
 
 def test_rotate_refuses_a_pinned_key(run: Run, cast: World) -> None:

@@ -11,7 +11,7 @@ from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, World, signed_i
 # command, user -> what is said, and what is said when it was so already
 SWITCHES = {
     ("activate", CHARLIE): ("charlie may sign in now.", "charlie may sign in already."),
-    ("deactivate", BOB): ("bob may no longer sign in, and is signed out.", "bob was not active."),
+    ("deactivate", BOB): ("bob may no longer sign in; every session and token is gone.", "bob was not active."),
     ("promote", BOB): ("bob is a superuser now.", "bob is a superuser already."),
     ("demote", DORA): ("dora is no longer a superuser.", "dora was no superuser."),
 }
@@ -166,7 +166,7 @@ def new_password(text: str) -> str:
 def test_resetting_a_password(run: Run, cast: World, user: str) -> None:
     """The password that is printed signs in, leads to the change of password, and the old one is dead."""
     text = said(run("user", "reset-password", user))
-    assert text.startswith(f"{user} has a new password; the old one and every session are gone.\n")
+    assert text.startswith(f"{user} has a new password; the old one, every session and every token are gone.\n")
     assert cast.browser().sign_in(user).status_code == 401
     browser = signed_in(cast, user, new_password(text))
     assert browser.get("/").location == "/account/password"

@@ -21,6 +21,8 @@ EVERY_COMMAND = [
     *(f"user {command} {BOB} {rest}".strip() for command, rest in DONE_TO_A_USER.items()),
     "user list", "user add erin", "session list", f"session list --user {BOB}", "session revoke 1",
     f"session revoke --user {BOB}", "session revoke --all",
+    "token list", f"token list --user {BOB}", f"token add {BOB} backup", "token revoke 1",
+    f"token revoke --user {BOB}", "token revoke --all",
 ]  # fmt: skip
 FOREIGN = "\udcff"  # a byte of the command line that is not UTF-8, as Python hands it on
 EVIL = ["\x1b[31mred", "a\nb", "a\x9b31mb", "a\u202eb"]
@@ -126,6 +128,9 @@ def test_named_config_that_is_missing(run: Run, tmp_path: Path, words: str) -> N
     "user add a --superuser --role user",
     "user activate", "user delete", "user delete bob --nope", "session", "session nope", "session list bob",
     "session revoke", "session revoke 1 --all", "session revoke --user bob --all", "session revoke 1 --user bob",
+    "token", "token nope", "token list bob", "token add bob", "token add bob a b", "token add bob a --scope all",
+    "token add bob a --expires soon", "token add bob a --expires 0d", "token revoke", "token revoke 1 --all",
+    "token revoke --user bob --all", "token revoke 1 --user bob",
 ])  # fmt: skip
 def test_wrong_usage(run: Run, cast: World, words: str) -> None:
     """Wrong usage ends with exit status 2, says how it is used, and changes nothing."""

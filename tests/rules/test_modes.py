@@ -389,7 +389,7 @@ def test_rotating_signs_everybody_out(cast: World) -> None:
     """A rotated secret key is another one, and no session is left; passwords stay."""
     token = logins.sign_in(cast.database, cast.snapshot.effective, BOB, PASSWORD, Actor("form"))
     before = cast.setting("server.secret-key")
-    assert provision.rotate_secret_key(cast.database, cast.snapshot.effective, SHELL) == 1
+    assert provision.rotate_secret_key(cast.database, cast.snapshot.effective, SHELL).sessions == 1
     cast.look()
     with cast.database.reading() as db:
         assert sessions.find(db, cast.snapshot.effective.config.session, token) is None
