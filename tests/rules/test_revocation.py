@@ -258,7 +258,7 @@ def test_how_many_ended_is_recorded(cast: World, act: str, event: str) -> None:
 def test_a_rotated_secret_key(cast: World) -> None:
     """A new secret key ends everybody's sessions and JWTs, and says how many; API tokens need no key."""
     ways = all_ways(cast)
-    assert provision.rotate_secret_key(cast.database, cast.snapshot.effective, SHELL) == 6
+    assert provision.rotate_secret_key(cast.database, cast.snapshot.effective, SHELL).sessions == 6
     assert [each.left() for each in ways.values()] == [PROGRAMS] * 3
     assert cast.audit("secret-key.rotated")[0].detail == {"sessions": 6, "tokens": 3}
     cast.restart()

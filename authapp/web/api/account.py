@@ -9,16 +9,8 @@ from authapp.errors import WeakPassword
 from authapp.models import SignedIn
 from authapp.web.api.blueprint import route
 from authapp.web.api.lists import page_of
-from authapp.web.api.models import (
-    Ended,
-    OwnNameBody,
-    PageAsked,
-    PasswordBody,
-    SessionFacts,
-    SessionPage,
-    SessionPath,
-    User,
-)
+from authapp.web.api.models.access import Ended, PageAsked, SessionFacts, SessionPage, SessionPath
+from authapp.web.api.models.people import OwnNameBody, PasswordBody, User
 from authapp.web.identity import renew_browser, who
 from authapp.web.state import database, effective, visitor
 

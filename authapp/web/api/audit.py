@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from authapp import audit, paging
 from authapp.errors import BadQuery
 from authapp.web.api.blueprint import route
-from authapp.web.api.models import AuditAsked, AuditPage
+from authapp.web.api.models.settings import AuditAsked, AuditPage
 from authapp.web.state import database
 
 

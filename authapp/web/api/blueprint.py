@@ -11,7 +11,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, ValidationError
 
 from authapp.names import UNSTORABLE
-from authapp.web.api.models import Asked, Problem, Sent, header
+from authapp.web.api.models.kinds import Asked, Problem, Sent, header
 from authapp.web.refusals import BadBody, Wrong
 from authapp.web.security import Access, View, access
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from authapp import __version__
 from authapp.names import ID
 from authapp.web.api.blueprint import PREFIX, TAGS, bp, on_invalid, route
-from authapp.web.api.models import Problem
+from authapp.web.api.models.kinds import Problem
 from authapp.web.api.reading import groups
 from authapp.web.state import App, the_app
 

@@ -6,7 +6,8 @@ from werkzeug.wrappers import Response
 from authapp import audit, issued_tokens, logins, sessions, wizard
 from authapp import sign_up as rule
 from authapp.web.api.blueprint import route
-from authapp.web.api.models import AccessToken, LoginBody, Problem, SignUpBody, Status
+from authapp.web.api.models.entrance import AccessToken, LoginBody, SignUpBody, Status
+from authapp.web.api.models.kinds import Problem
 from authapp.web.identity import forget_browser, whoever
 from authapp.web.state import database, effective, is_mode_none, snapshot, visitor
 

@@ -5,7 +5,8 @@ from werkzeug.wrappers import Response
 
 from authapp.organization import organization, refuse_another, workspace
 from authapp.web.api.blueprint import route
-from authapp.web.api.models import OrganizationFacts, Problem, Workspaces
+from authapp.web.api.models.kinds import Problem
+from authapp.web.api.models.settings import OrganizationFacts, Workspaces
 from authapp.web.state import effective
 
 

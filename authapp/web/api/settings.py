@@ -9,7 +9,7 @@ from authapp import stored_options
 from authapp.config import provenance
 from authapp.config.provenance import Explained, explain, explain_all
 from authapp.web.api.blueprint import route
-from authapp.web.api.models import OptionFacts, OptionPath, Options, ValueBody
+from authapp.web.api.models.settings import OptionFacts, OptionPath, Options, ValueBody
 from authapp.web.identity import who
 from authapp.web.state import database, effective, look_now, snapshot, the_app, visitor
 

@@ -9,7 +9,7 @@ from authapp import clock, issued_tokens, paging
 from authapp.models import Token
 from authapp.web.api.blueprint import address_of, route
 from authapp.web.api.lists import page_of
-from authapp.web.api.models import Ended, NewToken, PageAsked, TokenBody, TokenFacts, TokenPage, TokenPath
+from authapp.web.api.models.access import Ended, NewToken, PageAsked, TokenBody, TokenFacts, TokenPage, TokenPath
 from authapp.web.identity import who
 from authapp.web.state import database, effective, visitor
 

@@ -12,23 +12,18 @@ from authapp.user_edits import Edit
 from authapp.web.api import account, tokens
 from authapp.web.api.blueprint import address_of, route
 from authapp.web.api.lists import page_of
-from authapp.web.api.models import (
-    Ended,
+from authapp.web.api.models.access import Ended, PageAsked, SessionPage, TokenPage, UserSessionPath, UserTokenPath
+from authapp.web.api.models.people import (
     InitialPassword,
     NewUser,
     NewUserBody,
     NewUsers,
     NewUsersBody,
-    PageAsked,
-    SessionPage,
-    TokenPage,
     User,
     UserBody,
     UserPage,
     UserPath,
     UsersAsked,
-    UserSessionPath,
-    UserTokenPath,
 )
 from authapp.web.identity import who
 from authapp.web.security import LARGEST_LIST
