@@ -21,7 +21,6 @@ from authapp.errors import BadCredentials
 from authapp.logins import Identity
 from authapp.models import User
 
-ROAD = "basic"
 MOST_REMEMBERED = 1024
 REMEMBERED_FOR = 600  # seconds; not for safety, which every request sees to, but to hold nothing for ever
 TURNS = 64

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from authapp import logs, paths, provision
+from authapp import issued_tokens, logs, paths, provision
 from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
 from authapp.config.overlay import Effective
@@ -20,6 +20,7 @@ from authapp.web import (
     invite,
     login,
     options,
+    own_tokens,
     sign_up,
     user,
     users,
@@ -50,7 +51,7 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
-    for module in (health, wizard, login, sign_up, account, admin, options, users, invite, user):
+    for module in (health, wizard, login, sign_up, account, own_tokens, admin, options, users, invite, user):
         app.register_blueprint(module.bp)
     api.documents.init_app(app)
     guard.init_app(app)
@@ -70,6 +71,7 @@ def set_up_flask(app: App) -> None:
     )
     app.session_interface = SessionCookie()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.tests.update(expired=issued_tokens.is_over)
     app.jinja_env.filters.update(moment=moment, device=device, happening=happening, failures=failures)
     access("public")(app.view_functions["static"])
     app.before_request(start_clock)

@@ -1,11 +1,20 @@
 """The forms: which fields, and what must not be empty. What is right is for the rules to say."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import g, request
 from flask_wtf import FlaskForm
 from werkzeug.exceptions import RequestEntityTooLarge
-from wtforms import BooleanField, Field, PasswordField, StringField, SubmitField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    PasswordField,
+    RadioField,
+    SelectField,
+    StringField,
+    SubmitField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired
 
 PROOF = "proof"  # the field of the question for the password
@@ -149,6 +158,26 @@ class FullNameForm(Form):
     """Change one's own full name."""
 
     full_name = _full_name(token="name")  # noqa: S106 - not a secret, an autocomplete token
+
+
+class TokenForm(Form):
+    """Make an API token."""
+
+    SCOPES: ClassVar = {
+        "read": "sees what you see, and changes nothing",
+        "write": "also changes your full name, and ends your sessions",
+        "admin": "also looks after users and settings, but never passwords and tokens",
+    }
+    DAYS: ClassVar = {"30": "30 days", "90": "90 days", "365": "a year", "0": "until it is revoked"}
+    name = StringField(
+        "Name",
+        filters=[_strip],
+        validators=[InputRequired("Give it a name.")],
+        render_kw={"autocomplete": "off", "spellcheck": "false"},
+    )
+    # A text is its own label; the stubs know pairs only, which WTForms has given up.
+    scope = RadioField("May", choices=list(SCOPES), default="read", validators=[InputRequired("Choose one.")])  # type: ignore[arg-type]  # see above
+    days = SelectField("Good for", choices=list(DAYS), default="90")  # type: ignore[arg-type]  # see above
 
 
 class SignUpForm(Form):

@@ -7,6 +7,7 @@ from flask import g, request, session
 from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user
 
 from authapp import basic, issued_tokens, modes, sessions, tokens, users
+from authapp.audit import BASIC
 from authapp.errors import BadCredentials, LoginFailed, NotAllowed
 from authapp.logins import Identity
 from authapp.models import Role, Token, User
@@ -94,7 +95,7 @@ def _from_header() -> Identity | None:
     if not is_api and header[:5].lower() != "basic":
         return None
     sent = basic.parse(header)
-    return basic.identify(database(), effective(), the_app().remembered, sent, visitor(basic.ROAD))
+    return basic.identify(database(), effective(), the_app().remembered, sent, visitor(BASIC))
 
 
 def _from_api_token(text: str) -> Identity:

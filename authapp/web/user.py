@@ -5,7 +5,7 @@ import sys
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import audit, directory, invitations, names, sessions, user_names, user_passwords, users
+from authapp import audit, directory, invitations, issued_tokens, names, sessions, user_names, user_passwords, users
 from authapp.errors import BadFullName, BadUsername, NotAllowed, Pinned, Refused, UsernameTaken
 from authapp.models import User
 from authapp.web.errors import status_of
@@ -78,6 +78,24 @@ def end_sessions(user_id: str) -> Response:
     return redirect(url_for("user.show", user_id=user_id), 303)
 
 
+@bp.post("/tokens/<token_id>/revoke")
+@access("superuser", people=True, needs_proof="to revoke a token", no_api_token=True)
+def revoke_token(user_id: str, token_id: str) -> Response:
+    """Revoke one of a user's tokens."""
+    row, user = issued_tokens.revoke(database(), token_id, visitor("form", who()), of=user_id)
+    flash(f"{row.name or 'A JWT'} of {user.username} is revoked.")
+    return redirect(url_for("user.show", user_id=user_id, _anchor="tokens"), 303)
+
+
+@bp.post("/tokens/revoke")
+@access("superuser", people=True, needs_proof="to revoke a user's tokens", no_api_token=True)
+def revoke_tokens(user_id: str) -> Response:
+    """Revoke all tokens of a user."""
+    ended = issued_tokens.revoke_all(database(), user_id, visitor("form", who()))
+    flash(f"{ended} {'token is' if ended == 1 else 'tokens are'} revoked.")
+    return redirect(url_for("user.show", user_id=user_id, _anchor="tokens"), 303)
+
+
 @bp.get("/delete")
 @access("superuser", people=True)
 def delete(user_id: str) -> str:
@@ -126,6 +144,7 @@ def _page(user: User, form: EditUserForm) -> str:
             fixed_name=user_names.why_name_is_fixed(db, effective(), user, visitor("form", who())),
             form=form,
             sessions=sessions.all_of(db, effective().config.session, user.id),
+            tokens=issued_tokens.of_user(db, effective().config.session, user.id),
             history=audit.history(db, user.id, before=_before(), limit=ENTRIES),
             more=ENTRIES,
             dies_at=user_passwords.initial_password_dies_at(effective(), user),

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
-from authapp.audit import LastSignIn
+from authapp.audit import SIGN_IN, SUCCESS, LastSignIn
 from authapp.models import AuditEntry
 
+# How a program signed in, by its road.
+PROGRAMS = {"basic": "A program signed in with HTTP Basic", "api": "A program signed in with a JWT"}
 # `event outcome`, or the event alone for every outcome.
 EVENTS = {
     "credentials.adopted": "Credentials taken from config file or environment",
@@ -28,7 +30,10 @@ EVENTS = {
     "sign-in.locked": "Locked after too many wrong passwords",
     "sign-in.unlocked": "Unlocked",
     "sign-out": "Signed out",
+    "token.all-revoked": "All tokens revoked",
+    "token.created": "Made an API token",
     "token.everybodys-revoked": "Everybody's tokens revoked",
+    "token.revoked": "A token was revoked",
     "user.activated": "Activated",
     "user.created": "Created",
     "user.deactivated": "Deactivated",
@@ -49,7 +54,10 @@ def happening(entry: AuditEntry) -> str:
     if entry.event == "user.edited" and detail.get("before") != entry.target:
         return f"Renamed, before: {detail.get('before')}"
     said = EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
-    return f"{said}: {detail['key']}" if "key" in detail else said
+    if (entry.event, entry.outcome) == (SIGN_IN, SUCCESS):
+        said = PROGRAMS.get(entry.road, said)
+    named = detail.get("key") or (detail.get("name") if entry.event.startswith("token.") else None)
+    return f"{said}: {named}" if named else said
 
 
 def moment(value: datetime | None) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
-from authapp import basic, invitations, logins, passwords, provision, user_names, user_passwords, users
+from authapp import audit, basic, invitations, logins, passwords, provision, user_names, user_passwords, users
 from authapp.audit import Actor
 from authapp.basic import MOST_REMEMBERED, REMEMBERED_FOR, Remembered, Sent
 from authapp.database import Database
@@ -191,7 +191,7 @@ def identify(
         world.snapshot.effective,
         world.app.remembered,
         Sent(username, password),
-        Actor(basic.ROAD, address=address),
+        Actor(audit.BASIC, address=address),
     )
 
 
