@@ -272,6 +272,15 @@ def test_a_jwt_is_no_api_token(cast: World) -> None:
     assert find_jwt(cast, make(cast).token) is None
 
 
+def test_a_row_is_of_one_kind(cast: World) -> None:
+    """The row of a JWT opens nothing to an API token, nor the other way round, even if their hashes agree."""
+    api, jwt = make(cast), make_jwt(cast)
+    with cast.database.writing() as db:
+        db.get_one(Token, api.row.id).kind = TokenKind.JWT
+        db.get_one(Token, jwt.row.id).kind = TokenKind.API
+    assert (find(cast, api.token), find_jwt(cast, jwt.token)) == (None, None)
+
+
 def test_until_a_token_expires(cast: World, clock: time_machine.Traveller) -> None:
     """A token opens something until the moment it expires, and not a moment longer."""
     made = make(cast, expires_at=NOON + LONGEST_LIFETIME)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jwt
 import pytest
 import time_machine
 from hypothesis import given, settings
@@ -249,6 +250,20 @@ CORPUS = {**ALGORITHMS, **HEADERS, **TIMES, **AUDIENCES, **CONTENTS, **KEYS, **O
 def test_what_is_no_jwt_of_ours(name: str) -> None:
     """Whatever is not exactly what we sign, here and for now, is nobody's; and no text makes the reader fail."""
     assert read(CORPUS[name]) is None
+
+
+def test_what_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time is spent on a text that is longer than any JWT of ours."""
+    real, lengths = jwt.decode, list[int]()
+
+    def decode(text: str, *arguments: Any, **more: Any) -> Any:
+        lengths.append(len(text))
+        return real(text, *arguments, **more)
+
+    monkeypatch.setattr(jwt, "decode", decode)
+    assert read("e" * (tokens.LONGEST_JWT + 1)) is None
+    assert read(signed())
+    assert lengths == [0, len(signed())]
 
 
 def test_another_secret_key() -> None:

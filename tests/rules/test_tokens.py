@@ -91,6 +91,15 @@ DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 KNOWN = "authapp_" + "Ab3" * 14 + "z" + "4drIOB"
 
 
+def with_checksum(body: str) -> str:
+    """Return a text with the checksum that belongs to it."""
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = DIGITS[digit] + digits
+    return body + digits
+
+
 def test_an_api_tokens_form() -> None:
     """An API token is `authapp_` and 49 letters and digits: nowhere does it need quoting."""
     made = tokens.generate_api_token()
@@ -108,10 +117,7 @@ def test_api_tokens_are_random() -> None:
 def test_an_api_token_ends_with_its_checksum() -> None:
     """The last six signs are the CRC-32 of what stands before, in base 62: a scanner can tell without asking us."""
     made = tokens.generate_api_token()
-    number = 0
-    for digit in made[-6:]:
-        number = number * 62 + DIGITS.index(digit)
-    assert number == zlib.crc32(made[:-6].encode())
+    assert made == with_checksum(made[:-6])
 
 
 def test_an_older_api_token_stays_one() -> None:
@@ -125,6 +131,22 @@ def test_any_other_sign(at: int, sign: str) -> None:
     """An API token in which one sign is another one is none."""
     made = tokens.generate_api_token()
     assert tokens.is_api_token(made[:at] + sign + made[at + 1 :]) == (sign == made[at])
+
+
+@pytest.mark.parametrize(
+    ("body", "good"),
+    [
+        ("authapp_" + "A" * 43, True),
+        ("authapp_" + "A" * 42, False),
+        ("authapp_" + "A" * 44, False),
+        ("authapp-" + "A" * 43, False),
+        ("A" * 51, False),
+        ("authapp_" + "\u00e4" * 43, False),
+    ],
+)
+def test_a_right_checksum_is_not_enough(body: str, good: bool) -> None:
+    """A text that ends with its checksum is no token without the right length and beginning, and in ASCII."""
+    assert tokens.is_api_token(with_checksum(body)) == good
 
 
 @pytest.mark.parametrize("length", range(57))
