@@ -313,7 +313,8 @@ def test_senseless_limits(cast: World, ada: Program, path: str) -> None:
 
 
 CURSORS = [
-    "x", "=", "%00", "W10", "e30", "bnVsbA", "WyIxIl0", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5XQ", "WyIyMDMwLTAxLTAxIiwgIngiXQ",
+    "x", "=", "%00", "W10", "e30", "bnVsbA", "WyIxIl0", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5XQ",
+    "WyIyMDMwLTAxLTAxIiwgIngiXQ",
     "WyIyMDMwLTAxLTAxVDAwOjAwOjAwKzAwOjAwIiwgN10", "WyJcdTAwMDAiLCAiXHUwMDAwIl0", "W1tbW1tbXV1dXV1d", "%C3%A9",
     "W" * 2000, "WzAsIDFd", "WzEsIDIsIDMsIDRd", "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwgIngiXQ",
 ]  # fmt: skip
