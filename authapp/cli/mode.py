@@ -134,7 +134,7 @@ def mode_set(locations: Locations, mode: str) -> None:
     says = read_start(locations, {MODE: mode}).written[MODE]
     with existing_database(locations) as database:
         click.echo(
-            "In mode none nobody signs in: whoever reaches the address is a superuser. Every session and token ends "
+            "In mode none nobody signs in: whoever reaches the address is a superuser. Sessions and tokens end, "
             "and the owner's password is forgotten; back in mode basic, everybody needs a new one.",
             err=True,
         )
