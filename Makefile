@@ -18,6 +18,7 @@ run: .venv/.run-stamp ## Start authapp (make run ARGS="--port 9000")
 
 test: .venv/.dev-stamp ## Run the tests (make test ARGS="-k login")
 	@scripts/chromium
+	@scripts/curl
 	$(PYTHON) -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: .venv/.dev-stamp ## Check style and formatting

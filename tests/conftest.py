@@ -12,12 +12,13 @@ from sqlalchemy import make_url
 
 from authapp.database import Database, upgrade
 from tests import programs
-from tests.programs import PostgresServer, find_chromium, find_postgres, start_postgres
+from tests.programs import PostgresServer, find_chromium, find_curl, find_postgres, start_postgres
 from tests.world import World, use_cheap_hashes
 
 # marker -> how to find the program it needs, and what to say without it
 PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "browser": (find_chromium, "Chromium is not installed, so the tests in a browser were left out."),
+    "curl": (find_curl, "curl is not installed, so the examples of the documentation that use it were left out."),
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 

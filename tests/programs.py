@@ -1,4 +1,4 @@
-"""The programs some tests need, Chromium and PostgreSQL, and the rule that CI leaves no test out.
+"""The programs some tests need, Chromium, PostgreSQL and curl, and the rule that CI leaves no test out.
 
 A pytest plugin as well: `pytest_plugins = ["tests.programs"]` makes every skip a failure
 when TESTS_NO_SKIP is set.
@@ -66,6 +66,13 @@ def _starts(program: Path, *arguments: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return result.returncode == 0
+
+
+@functools.cache
+def find_curl() -> Path | None:
+    """Find a curl that starts."""
+    found = shutil.which("curl")
+    return Path(found) if found and _starts(Path(found)) else None
 
 
 def find_postgres() -> Path | None:

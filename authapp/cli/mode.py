@@ -134,8 +134,8 @@ def mode_set(locations: Locations, mode: str) -> None:
     says = read_start(locations, {MODE: mode}).written[MODE]
     with existing_database(locations) as database:
         click.echo(
-            "In mode none nobody signs in: whoever reaches the address is a superuser. Every session and token "
-            "ends, and the owner's password is forgotten; back in mode basic, everybody needs a new one.",
+            "In mode none nobody signs in: whoever reaches the address is a superuser. Sessions and tokens end, "
+            "and the owner's password is forgotten; back in mode basic, everybody needs a new one.",
             err=True,
         )
         if click.prompt(f"Type the word {mode} to go on", err=True) != mode:
