@@ -25,6 +25,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for name in (BOB, LONG_NAME):
             server.run("superuser", "--username", name, "--password-stdin", typed=PASSWORD + "\n")
         server.run("user", "add", DORA, "--full-name", "Dora the Second", "--active")
+        for name in (ADA, LONG_NAME):
+            server.run(
+                "token", "add", name, "a program with quite a long name, which runs each night", "--expires", "9d"
+            )
+            server.run("token", "add", name, "unbounded", "--scope", "admin")
         server.write_config("organization:\n  name: An Organization With A Long Name\nauth:\n  mode: basic\n")
         yield server
 
@@ -52,6 +57,7 @@ def recovering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with installation(tmp_path_factory.mktemp("recovering")) as server:
         server.start().set_up()
         server.run("superuser", "--username", DORA, "--password-stdin", typed=PASSWORD + "\n")
+        server.run("token", "add", DORA, "nightly")
         server.recover(ADA, OTHER_PASSWORD)
         server.write_config(credentials(ADA, WEAK_PASSWORD))
         wait_for(lambda: "config.yml, line" in server.client().get("/login").text, "the edit is refused")
@@ -123,6 +129,18 @@ def be_refused(person: Person) -> None:
     person.press("Save all changes", part="#session")
 
 
+def make_token(person: Person, name: str) -> Person:
+    """As Ada, make an API token."""
+    return person.sign_in().open("/account/tokens").fill(name=name).press("Make token")
+
+
+def unfold_api(person: Person) -> None:
+    """As Ada, look at some of what the API's documentation says."""
+    person.sign_in().open("/api/v1/docs")
+    for operation in ("login", "create_users", "all_users", "all_settings"):
+        person.page.locator(f"#{operation} summary").click()
+
+
 # name -> the server it is a page of, and the way to it
 PAGES: dict[str, tuple[str, Way]] = {
     "setup token": ("waiting", lambda person: person.open("/setup")),
@@ -186,6 +204,10 @@ PAGES: dict[str, tuple[str, Way]] = {
     "settings, unfolded": ("shared", unfold),
     "settings, refused": ("shared", be_refused),
     "own sessions": ("shared", lambda person: person.sign_in().open("/account/sessions")),
+    "tokens": ("shared", lambda person: person.sign_in().open("/account/tokens")),
+    "tokens, refused": ("shared", lambda person: make_token(person, "x" * 101)),
+    "new token": ("shared", lambda person: make_token(person, f"program {time.time_ns()}")),
+    "API": ("shared", unfold_api),
     "initial password to be replaced": ("shared", be_invited),
     "sign up": ("open_to_all", lambda person: person.open("/sign-up")),
     "sign in, with a link to sign up": ("open_to_all", lambda person: person.open("/login")),
