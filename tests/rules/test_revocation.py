@@ -315,7 +315,7 @@ def test_the_first_start_ends_nothing(cast: World) -> None:
 
 
 def use(world: World, ways: Ways) -> None:
-    """Use an API token as a request does: find it, and write that it was used."""
+    """Use an API token and a session as requests do: find the token, and write that it was used, or the session."""
     database = world.connect()
     for _ in range(20):
         with database.reading() as db:
@@ -323,7 +323,8 @@ def use(world: World, ways: Ways) -> None:
         if found is not None:
             with database.writing() as db:
                 issued_tokens.touch(db, found[0].id, "192.0.2.1")
-                sessions.touch(db, ways.all["here"].row_id)
+        with database.writing() as db:
+            sessions.touch(db, ways.all["here"].row_id)
 
 
 ENDS = ["deactivated", "deleted", "password reset"]
