@@ -17,8 +17,8 @@ from authapp.errors import Refused
 from authapp.names import clean_full_name, clean_username
 from authapp.web.api import documents
 from authapp.web.state import App
-from tests.web.program import basic, by_basic
-from tests.world import ADA, BOB, PASSWORD, World
+from tests.web.program import basic, by_basic, by_jwt, by_token
+from tests.world import ADA, BOB, PASSWORD, World, signed_in
 
 WHO = {"nobody": dict[str, str](), "a user": basic(BOB), "a superuser": basic(ADA)}
 
@@ -106,11 +106,15 @@ SCHEMA.app = STAGE
 
 @contextmanager
 def stage(folder: Path, empty_database: Path) -> Iterator[World]:
-    """Let a new installation be attacked, where people may sign up and nobody has to wait."""
+    """Let a new installation be attacked: people may sign up, nobody has to wait, no list is empty."""
     folder.mkdir()
     world = World(folder, empty_database)
     world.write_config("throttle: {attempts: 1000}\nauth: {sign-up: true}\n")
     world.add_cast()
+    for name in (ADA, BOB):
+        signed_in(world, name)
+        by_jwt(world, name)
+        by_token(world, name)
     STAGE.app = world.app
     yield world
     world.close()
