@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Literal
 
 from flask import request
@@ -51,8 +52,6 @@ WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
 }
-# All that anything sent here may be called.
-NAMES = {name for model in (*Sent.__subclasses__(), *Asked.__subclasses__()) for name in model.model_fields}
 
 Method = Literal["get", "post", "put", "patch", "delete"]
 Answers = Mapping[int, type[BaseModel] | str | None]
@@ -108,12 +107,19 @@ def on_invalid(error: ValidationError) -> None:
     raise BadBody([_wrong(one) for one in found])
 
 
+@cache
+def _names() -> frozenset[str]:
+    """Return all that anything sent here may be called; asked when every model is there."""
+    models = [*Sent.__subclasses__(), *Asked.__subclasses__()]
+    return frozenset(name for model in models for name in model.model_fields)
+
+
 def _wrong(found: Any) -> Wrong:
     """Say where something is wrong, and what; a name that nothing here has may be a secret in the wrong place."""
     *path, name = found["loc"] or ("",)
-    if found["type"] != "extra_forbidden" or name in NAMES:
+    if found["type"] != "extra_forbidden" or name in _names():
         return Wrong(".".join(map(str, (*path, name))), _words(found))
-    close = difflib.get_close_matches(str(name), NAMES, n=1)
+    close = difflib.get_close_matches(str(name), _names(), n=1)
     like = f"; did you mean '{close[0]}'?" if close else ""
     return Wrong(".".join(map(str, path)), f"holds a name that is not known here{like}")
 
