@@ -15,6 +15,8 @@ from werkzeug.wrappers import Response
 from authapp import errors
 from authapp.logs import log
 from authapp.web import refusals
+from authapp.web.identity import refusal
+from authapp.web.security import is_browser
 from authapp.web.state import App
 
 STATUSES: dict[type[errors.AuthappError], int] = {
@@ -66,6 +68,11 @@ FIELDS: dict[type[errors.AuthappError], str] = {
     errors.SamePassword: "new_password",
     errors.BadValue: "value",
 }
+# No browser shows what it sends with HTTP Basic by itself, which counts before any sign-in.
+KEPT_BY_BROWSER = (
+    "Your browser sent a user name and password that it keeps for this address. To make it forget them, close all "
+    "of its windows."
+)
 TITLES = {
     400: "That did not work",
     403: "Not allowed",
@@ -122,9 +129,14 @@ def retry_after(error: errors.AuthappError) -> dict[str, str]:
 
 def on_refusal(error: errors.AuthappError) -> Response:
     """Answer a rule's no with its own words."""
-    answer = _answer(status_of(error), str(error), KINDS.get(type(error), "about:blank"), wrong_with(error))
+    answer = _answer(status_of(error), _words(error), KINDS.get(type(error), "about:blank"), wrong_with(error))
     answer.headers.update(retry_after(error))
     return answer
+
+
+def _words(error: errors.AuthappError) -> str:
+    """Return what an error says, and to people in front of a browser also what only they can mend."""
+    return f"{error} {KEPT_BY_BROWSER}" if error is refusal() and is_browser() else str(error)
 
 
 def on_csrf(_error: CSRFError) -> Response:

@@ -34,7 +34,7 @@ class Person:
             self.violations.append(message.text)
 
     def _see(self, request: Request) -> None:
-        self.hosts.add(urlsplit(request.url).netloc)
+        self.hosts.add(urlsplit(request.url).netloc.rpartition("@")[2])
 
     # -- where they are -----------------------------------------------------------------------------------
 
