@@ -99,7 +99,7 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
         form.refuse(form.new_password, str(error))
         return _page(form), status_of(error)
     renew_browser(token)
-    flash("Your password is changed, and your other browsers are signed out.")
+    flash("Your password is changed, and your other browsers are signed out. API tokens still work.")
     was_initial = _has_initial_password()
     return redirect(safe_return_url(request.args.get("next")) if was_initial else url_for("account.account"), 303)
 

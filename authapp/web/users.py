@@ -58,7 +58,7 @@ def set_active(user_id: str) -> Response | tuple[str, int]:
         )
     except Unconfirmed as error:
         return _ask_again(error)
-    return _back(user, "active", "may sign in." if user.is_active else "may no longer sign in, and is signed out.")
+    return _back(user, "active", "may sign in." if user.is_active else "may no longer sign in. Sessions and tokens have ended.")
 
 
 @bp.post("/<user_id>/superuser")
