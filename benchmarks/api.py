@@ -4,8 +4,8 @@ Run it with `make bench`, or `python benchmarks/api.py --url postgresql://…` w
 milliseconds, the median of many rounds, and how many times a JWT's they are; all kinds take turns, so that a busy
 machine spoils all alike. Passwords are hashed as in production.
 
-HTTP Basic that is remembered may take at most about twice as long as a JWT: programs send it with every request, and
-nobody should have to fetch a token for speed alone. The first request with it takes as long as argon2 does, and has to.
+HTTP Basic that is remembered may take at most about twice as long as a JWT: programs send it with every request,
+and nobody should have to fetch a token for speed alone. The first request takes as long as argon2 does, and has to.
 """
 
 import argparse
