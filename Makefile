@@ -39,8 +39,9 @@ wheel: .venv/.dev-stamp ## Build the wheel, install it elsewhere and start it
 shape: .venv/.dev-stamp ## Measure functions, files, docstrings and comments
 	$(PYTHON) scripts/shape
 
-bench: .venv/.dev-stamp ## Measure the pages of the users with 1,000 and 100,000 of them
+bench: .venv/.dev-stamp ## Measure the pages of 1,000 and 100,000 users, and every kind of credential
 	$(PYTHON) benchmarks/users.py
+	$(PYTHON) benchmarks/api.py
 
 docs: .venv/.dev-stamp ## Write what the documentation repeats from the code
 	$(PYTHON) scripts/docs

@@ -18,7 +18,7 @@ from tests.world import World, use_cheap_hashes
 # marker -> how to find the program it needs, and what to say without it
 PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "browser": (find_chromium, "Chromium is not installed, so the tests in a browser were left out."),
-    "curl": (find_curl, "curl is not installed, so the examples of the documentation that use it were left out."),
+    "curl": (find_curl, "curl is not installed, so the tests and examples that use it were left out."),
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 

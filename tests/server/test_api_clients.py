@@ -66,7 +66,7 @@ def zoe(shared: Server) -> str:
 
 def curl(*arguments: str, typed: str = "") -> str:
     """Run curl, and return what it prints."""
-    command = ["curl", "--silent", "--show-error", "--max-time", "60", *arguments]
+    command = ["curl", "--disable", "--silent", "--show-error", "--max-time", "60", *arguments]
     return subprocess.run(command, input=typed, capture_output=True, text=True, check=True).stdout
 
 
@@ -94,7 +94,7 @@ def with_requests(url: str, headers: Mapping[str, str]) -> int:
     return requests.get(url, headers=headers, timeout=60).status_code
 
 
-@pytest.mark.parametrize("send", [with_curl, with_httpx, with_requests])
+@pytest.mark.parametrize("send", [pytest.param(with_curl, marks=pytest.mark.curl), with_httpx, with_requests])
 @pytest.mark.parametrize("credential", [by_basic, by_jwt, by_token])
 def test_every_library_with_every_credential(
     shared: Server, send: Send, credential: Callable[[Server], Program]
@@ -119,6 +119,7 @@ def test_a_librarys_own_basic(shared: Server, ask: Callable[[str], httpx.Respons
     assert ask(f"{shared.address}{API}/users/whoami").json()["username"] == ADA
 
 
+@pytest.mark.curl
 def test_names_and_passwords_in_every_script(shared: Server, zoe: str) -> None:
     """Curl sends a user name and password in UTF-8 as they are typed, and they are right."""
     answer = curl("-u", f"{zoe}:{ZOES_PASSWORD}", f"{shared.address}{API}/users/whoami")
@@ -133,6 +134,7 @@ def test_other_letters_with_the_libraries(shared: Server, zoe: str) -> None:
     assert requests.get(url, auth=HTTPBasicAuth(zoe.encode(), password), timeout=60).status_code == 200
 
 
+@pytest.mark.curl
 def test_a_program_that_waits_to_be_asked(shared: Server) -> None:
     """A program that sends its password only when it is asked for HTTP Basic is asked, and gets in."""
     assert status_of(shared, "--anyauth", "-u", f"{ADA}:{PASSWORD}") == "200"
@@ -218,6 +220,11 @@ def test_chunked_bodies(shared: Server) -> None:
     kind = {"Content-Type": "application/json"}
     assert httpx.post(url, content=chunks(LOGIN), headers=kind).status_code == 200
     assert requests.post(url, data=chunks(LOGIN), headers=kind, timeout=60).status_code == 200
+
+
+@pytest.mark.curl
+def test_a_chunked_body_from_curl(shared: Server) -> None:
+    """So is one that curl reads from a pipe."""
     chunked = ["-H", "Transfer-Encoding: chunked", "-H", JSON, "-d", "@-"]
     assert status_of(shared, *chunked, path="/login", typed=LOGIN) == "200"
 
@@ -229,6 +236,7 @@ def test_a_chunked_body_that_is_no_json(shared: Server) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
 
 
+@pytest.mark.curl
 def test_a_program_that_asks_before_it_sends(shared: Server) -> None:
     """Whoever waits to be told to go on with a body is told so, and answered."""
     waits = ["-H", "Expect: 100-continue", "-H", JSON, "-d", LOGIN]

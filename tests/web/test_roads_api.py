@@ -90,6 +90,7 @@ def _as_token(world: World, username: str, _password: str) -> Program:
 BASIC = Road(WITH_CREDENTIALS | {"owing", "stranger"}, lambda stage: _ready(stage, by_basic))
 JWT = Road(WITH_CREDENTIALS, lambda stage: _ready(stage, by_jwt))
 TOKEN = Road(WITH_CREDENTIALS, lambda stage: _ready(stage, _as_token), frozenset(ACTS) - {"reset"})
+RESET_BY_TOKEN = replace(TOKEN, acts=frozenset({"reset"}), words=((DONE, NOT_ALLOWED), (NOT_FOUND, NOT_ALLOWED)))
 
 
 def scenes(road: Road) -> list[Scene]:
@@ -114,6 +115,12 @@ def test_with_a_jwt(cast: World, scene: Scene) -> None:
 def test_with_an_api_token(cast: World, scene: Scene) -> None:
     """An API token of the scope `admin` does and is refused the same as its user, but for passwords."""
     assert go(cast, scene, TOKEN) == TOKEN.expects(scene)
+
+
+@pytest.mark.parametrize("scene", scenes(RESET_BY_TOKEN), ids=str)
+def test_no_api_token_resets(cast: World, scene: Scene) -> None:
+    """No API token resets a password, whosever it is and whoever is meant."""
+    assert go(cast, scene, RESET_BY_TOKEN) == RESET_BY_TOKEN.expects(scene)
 
 
 @pytest.mark.parametrize("body", [{"is_active": False}, {"role": "user"}])
