@@ -58,7 +58,8 @@ def set_active(user_id: str) -> Response | tuple[str, int]:
         )
     except Unconfirmed as error:
         return _ask_again(error)
-    return _back(user, "active", "may sign in." if user.is_active else "may no longer sign in. Sessions and tokens have ended.")
+    left = "may sign in." if user.is_active else "may no longer sign in. Sessions and tokens have ended."
+    return _back(user, "active", left)
 
 
 @bp.post("/<user_id>/superuser")
