@@ -247,7 +247,8 @@ def _demote(db: Session, user: User, by: Actor, *, sure: bool) -> None:
 
 def _delete(db: Session, user: User, by: Actor) -> None:
     if by.user_id == user.id:
-        raise NotAllowed("You cannot delete yourself; another superuser can.")
+        can = "nobody can delete the owner" if is_owner(db, user.id) else "another superuser can"
+        raise NotAllowed(f"You cannot delete yourself; {can}.")
     _require_expendable(db, user, "deleted")
     ended = revocation.end_all(db, user.id)
     audit.record(db, "user.deleted", by, target=user, sessions=ended.sessions, tokens=ended.tokens)

@@ -51,8 +51,10 @@ class Option:
         texts = [text for text in (value if isinstance(value, tuple) else (value,)) if isinstance(text, str)]
         if not all(map(is_storable, texts)):
             raise ValueError(UNSTORABLE)
+        # JSON's true is no number, though pydantic would take it for 1.
+        given = str(value).lower() if isinstance(value, bool) else value
         try:
-            return self.adapter.validate_python(value)
+            return self.adapter.validate_python(given)
         except ValidationError as error:
             raise ValueError(_plain(error)) from None
 

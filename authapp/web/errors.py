@@ -16,7 +16,7 @@ from authapp import errors
 from authapp.logs import log
 from authapp.web import refusals
 from authapp.web.identity import refusal
-from authapp.web.security import is_browser
+from authapp.web.security import is_browser, is_for_programs
 from authapp.web.state import App
 
 STATUSES: dict[type[errors.AuthappError], int] = {
@@ -109,7 +109,10 @@ def status_of(error: errors.AuthappError) -> int:
 def wrong_with(error: errors.AuthappError) -> list[dict[str, Any]]:
     """Return an entry for each rule that was broken: the field's name, and the rule."""
     if isinstance(error, refusals.BadBody):
-        return [{"field": wrong.field, "message": wrong.message} for wrong in error.wrong]
+        return [
+            {**({"row": wrong.row} if wrong.row else {}), "field": wrong.field, "message": wrong.message}
+            for wrong in error.wrong
+        ]
     if isinstance(error, errors.BadList):
         return [
             {"row": row, **entry, "field": f"{row - 1}.{entry['field']}".rstrip(".")}
@@ -179,7 +182,7 @@ def on_anything(error: Exception) -> Response:
 
 
 def _answer(status: int, text: str, kind: str = "about:blank", wrong: Sequence[Mapping[str, Any]] = ()) -> Response:
-    if request.path.startswith("/api/") or _wants_json():
+    if is_for_programs() or _wants_json():
         body: dict[str, Any] = {"type": kind, "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
         if wrong:
             body["errors"] = list(wrong)

@@ -28,6 +28,7 @@ from authapp.web.security import (
     Admission,
     host_name,
     is_browser,
+    is_for_programs,
     is_foreign,
     is_our_host,
     is_same_origin,
@@ -115,7 +116,7 @@ def _look_at_mode() -> Answer:
 
 
 def _closed() -> Answer:
-    if request.blueprint == "api":
+    if is_for_programs():
         raise ServiceUnavailable("The config file has to be mended.")
     supplied = effective().source_of.items()
     from_environment = [key for key, source in supplied if source is Source.ENVIRONMENT]
@@ -132,7 +133,7 @@ def _look_at_setup() -> Answer:
         return (render_template("wizard/finished.html"), 404) if is_setup else None
     if not effective().config.setup.require_token:
         _require_local("Without a setup token, setup works at a loopback address only.")
-    if request.blueprint == "api":
+    if is_for_programs():
         raise ServiceUnavailable("Setup is not finished.")
     return None if is_setup else redirect(url_for("wizard.setup"), 303)
 
@@ -202,7 +203,7 @@ def _look_at_visitor() -> Answer:
             raise PasswordChangeRequired
         return _lead_to("account.password")
     if admission().who == "superuser" and not visitor.is_superuser:
-        raise Forbidden("Only superusers may open this page.")
+        raise Forbidden("Only superusers may do this.")
     _look_at_program()
     return _look_at_state_of(visitor)
 

@@ -11,7 +11,7 @@ from authapp.errors import LoginFailed
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import LoginForm, text
 from authapp.web.identity import TOKEN, forget_browser, remember_browser, was_signed_out, whoever
-from authapp.web.security import access, safe_return_url
+from authapp.web.security import CLEARED, access, safe_return_url
 from authapp.web.state import database, effective, snapshot, the_app, visitor
 from authapp.web.words import last_sign_in
 
@@ -65,8 +65,7 @@ def logout() -> Response:
     forget_browser()
     flash("You are signed out.")
     answer = redirect(url_for("login.login"), 303)
-    # Not "cookies": that would sign people out of every tool of the same site.
-    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    answer.headers["Clear-Site-Data"] = CLEARED
     return answer
 
 

@@ -32,6 +32,9 @@ def create_token() -> str | tuple[str, int]:
     form, me = _form(), who()
     if not form.validate_on_submit():
         return _page(form), 400 if form.too_old else 422
+    if _is_there(text(form.name)):  # also when the page that shows a token is loaded again
+        form.refuse(form.name, "You have a token of this name already. Call this one something else.")
+        return _page(form), 409
     days = int(form.days.data)
     try:
         issued = issued_tokens.create(
@@ -71,6 +74,13 @@ def _form(*, fresh: bool = False) -> TokenForm:
     if me is None or not me.is_superuser:
         form.scope.choices = [scope for scope in form.SCOPES if scope != Scope.ADMIN]  # type: ignore[misc]  # as there
     return form
+
+
+def _is_there(name: str) -> bool:
+    """Tell whether one has an API token of this name."""
+    with database().reading() as db:
+        mine = issued_tokens.of_user(db, effective().config.session, who().user_id)
+    return any(token.name == name for token in mine)
 
 
 def _page(form: TokenForm) -> str:

@@ -8,10 +8,11 @@ from authapp.errors import AuthappError, Refused
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing wrong with what a program sent: in which field (`users.2.username`), and what."""
+    """One thing wrong with what a program sent: in which field (`2.username`), in which row of a list, and what."""
 
     field: str
     message: str
+    row: int | None = None
 
 
 class NotJson(AuthappError):
@@ -22,7 +23,9 @@ class BadBody(AuthappError):
     """A body, or an address's query, does not fit; `wrong` says where. No value is ever quoted."""
 
     def __init__(self, wrong: Sequence[Wrong]) -> None:
-        super().__init__("What was sent does not fit; `errors` says what.")
+        row = next((one.row for one in wrong if one.row is not None), None)
+        what = "What was sent" if row is None else f"Row {row} of what was sent"
+        super().__init__(f"{what} does not fit; `errors` says what.")
         self.wrong = tuple(wrong)
 
 

@@ -21,6 +21,8 @@ View = TypeVar("View", bound=Callable[..., object])
 FORWARDED = re.compile(r"^(x-forwarded|x-original-|x-envoy-|cf-|x-real-ip$|via$)|forwarded|(client|connecting)-ip")
 HTTP_1_0 = ("HTTP/1.0", "HTTP/1")  # the second is what granian calls it
 LARGEST_LIST = 3 * 1024 * 1024  # bytes: 500 of the longest names, twelve for each letter, as a form writes them
+# What a sign-out empties; not "cookies": that would sign people out of every tool of the same site.
+CLEARED = '"cache", "storage"'
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -167,6 +169,8 @@ def add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.endpoint != "static" or response.status_code >= 400:  # noqa: PLR2004 - an error
         response.headers.setdefault("Cache-Control", "no-store")
+    if response.status_code in (202, 204) and not response.content_length:
+        response.headers.pop("Content-Type", None)  # there is nothing to have a type
     if response.status_code == 401:  # noqa: PLR2004 - a 401 must name a scheme (RFC 9110 15.5.2)
         response.headers.setdefault("WWW-Authenticate", _challenge())
     return response
@@ -179,6 +183,11 @@ def _challenge() -> str:
     realm = effective().config.server.basic_auth.realm.encode("ascii", "replace").decode()
     escaped = realm.replace("\\", "\\\\").replace('"', '\\"')
     return f'Basic realm="{escaped}", charset="UTF-8"'
+
+
+def is_for_programs() -> bool:
+    """Tell whether an address is below the API's, also where nothing is: there every refusal is a problem."""
+    return request.path.startswith("/api/")
 
 
 def is_browser() -> bool:

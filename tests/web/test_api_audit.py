@@ -54,6 +54,7 @@ def test_somebodys_entries(cast: World) -> None:
     signed_in(cast, BOB)
     signed_in(cast, ADA)
     found = entries(cast, f"user={bob.id}")
+    assert found == entries(cast, f"user={BOB.upper()}")
     assert [one["event"] for one in found] == ["sign-in", "user.created"]
     assert all(bob.id in (one["actor_id"], one["target_id"]) for one in found)
 

@@ -62,7 +62,8 @@ def test_the_page_resolves_what_the_document_refers_to(cast: World) -> None:
     (create,) = [one for one in groups(document, TAGS.values())[TAGS["users"]] if one.id == "create_user"]
     sent = {field.name: field for field in create.body}
     assert (sent["username"].kind, sent["username"].required) == ("text, 1 to 256 characters", True)
-    assert (sent["role"].kind, sent["role"].required) == ("admin, user", False)
+    assert (sent["role"].kind, sent["role"].required) == ("admin, user; user unless given", False)
+    assert create.who.endswith("within the last 15 minutes. An API token needs the scope admin.")
     assert {field.name for field in create.answers[0].fields} >= {"id", "initial_password"}
 
 

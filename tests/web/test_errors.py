@@ -362,3 +362,13 @@ def test_log_lines_are_one_object_each(capfd: pytest.CaptureFixture[str], cast: 
     lines = capfd.readouterr().err.splitlines()
     assert lines
     assert not [line for line in lines if not line.startswith("{")]
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["setup", "closed start"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/users/whoami", "/api/"])
+def test_before_anybody_can_sign_in_the_api_answers_problems(world: World, path: str, *, closed: bool) -> None:
+    """Before setup and in a closed start every address of the API is a problem with 503, also where nothing is."""
+    if closed:
+        world.write_credentials(ADA, "short")
+    for method in ("GET", "PUT"):
+        assert is_problem(world.browser().client.open(path, method=method), 503)

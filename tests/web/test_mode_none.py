@@ -40,7 +40,7 @@ def open_as(world: World, *, host: str = "localhost", peer: str = "127.0.0.1", *
 NOT_ABOUT_PEOPLE = {
     "api.status", "api.one_organization", "api.another_organization", "api.all_workspaces", "api.another_workspace",
     "api.openapi", "api.docs", "api.all_settings", "api.one_setting", "api.change_setting", "api.reset_setting",
-    "api.all_entries", "api.whoami",
+    "api.all_entries", "api.whoami", "api.logout",
 }  # fmt: skip
 
 

@@ -61,3 +61,8 @@ def test_the_api_has_no_people(none: World, method: str, path: str, status: int)
     """Users, passwords, tokens and sessions are refused, and so is signing in and up."""
     answer = Program(none.app.test_client(use_cookies=False), basic()).ask(method, path, {})
     assert (answer.status_code, "In mode none" in answer.text) == (status, True)
+
+
+def test_signing_out_is_no_mistake(none: World) -> None:
+    """Signing out is as harmless as everywhere."""
+    assert Program(none.app.test_client(use_cookies=False)).post("/logout").status_code == 204

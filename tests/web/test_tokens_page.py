@@ -76,6 +76,15 @@ def test_what_is_refused(cast: World, typed: dict[str, str], said: str) -> None:
     assert typed.get("name") or GOOD["name"] in answer.text
 
 
+def test_loading_the_page_with_a_token_again(cast: World) -> None:
+    """Sending the form a second time makes no second token: a name of one's own is taken once."""
+    bob = signed_in(cast, BOB)
+    made(bob)
+    again = bob.post(PAGE, GOOD)
+    assert (again.status_code, "already" in again.text, TOKEN.search(again.text)) == (409, True, None)
+    assert len(cast.tables()["tokens"]) == 1
+
+
 def test_a_form_that_is_not_ours(cast: World) -> None:
     """Without its CSRF token the form is shown again with what was typed, and no token is made."""
     answer = signed_in(cast, BOB).client.post(PAGE, data=GOOD)

@@ -52,6 +52,8 @@ WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
 }
+# What the rows of a list are.
+ROWS = {"NewUsersBody": "NewUserBody"}
 
 Method = Literal["get", "post", "put", "patch", "delete"]
 Answers = Mapping[int, type[BaseModel] | str | None]
@@ -81,7 +83,11 @@ def route(
             operation_id=view.__name__,
             responses=known,
             security=[] if who == "public" else SECURITY,
-            openapi_extensions={"x-access": who},
+            openapi_extensions={
+                "x-access": who,
+                "x-needs-proof": bool(admission.get("needs_proof")),
+                "x-api-token": not admission.get("no_api_token"),
+            },
         )
         declare_route(access(who, **admission)(view))
         return view
@@ -104,24 +110,26 @@ def _problem(status: int = 0) -> dict[str, Any]:
 def on_invalid(error: ValidationError) -> None:
     """Raise BadBody with what pydantic found, one entry a rule, and nothing of what was sent."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    raise BadBody([_wrong(one) for one in found])
+    raise BadBody([_wrong(one, _names(error.title)) for one in found])
 
 
 @cache
-def _names() -> frozenset[str]:
-    """Return all that anything sent here may be called; asked when every model is there."""
-    models = [*Sent.__subclasses__(), *Asked.__subclasses__()]
-    return frozenset(name for model in models for name in model.model_fields)
+def _names(title: str | None = None) -> tuple[str, ...]:
+    """Return what may stand in a body or query, or in each row of a list, by its model's name; or in any of them."""
+    models = {model.__name__: model for model in (*Sent.__subclasses__(), *Asked.__subclasses__())}
+    wanted = models if title is None else {ROWS.get(title, title)} & models.keys()
+    return tuple(dict.fromkeys(name for model in wanted for name in models[model].model_fields))
 
 
-def _wrong(found: Any) -> Wrong:
+def _wrong(found: Any, names: tuple[str, ...]) -> Wrong:
     """Say where something is wrong, and what; a name that nothing here has may be a secret in the wrong place."""
-    *path, name = found["loc"] or ("",)
-    if found["type"] != "extra_forbidden" or name in _names():
-        return Wrong(".".join(map(str, (*path, name))), _words(found))
-    close = difflib.get_close_matches(str(name), _names(), n=1)
-    like = f"; did you mean '{close[0]}'?" if close else ""
-    return Wrong(".".join(map(str, path)), f"holds a name that is not known here{like}")
+    path = [*found["loc"]]
+    row = path[0] + 1 if path and isinstance(path[0], int) else None
+    if found["type"] != "extra_forbidden" or path[-1] in _names():
+        return Wrong(".".join(map(str, path)), _words(found), row)
+    close = difflib.get_close_matches(str(path.pop()), names, n=1)
+    like = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(names)}."
+    return Wrong(".".join(map(str, path)), f"holds a name that is not known here; {like}", row)
 
 
 def _words(found: Any) -> str:

@@ -9,6 +9,7 @@ from authapp.web.api.blueprint import route
 from authapp.web.api.models.entrance import AccessToken, LoginBody, SignUpBody, Status
 from authapp.web.api.models.kinds import Problem
 from authapp.web.identity import forget_browser, whoever
+from authapp.web.security import CLEARED
 from authapp.web.state import database, effective, is_mode_none, snapshot, visitor
 
 
@@ -38,8 +39,8 @@ def login(body: LoginBody) -> Response:
     return jsonify(access_token=issued.token, token_type="bearer", expires_in=lifetime)  # noqa: S106 - a type
 
 
-@route("post", "/logout", "public", "entrance", {204: None}, people=True)
-def logout() -> tuple[str, int]:
+@route("post", "/logout", "public", "entrance", {204: None})
+def logout() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     """End the session or revoke the JWT that this is asked with; as often as anybody likes."""
     if (found := whoever()) is None:
         return "", 204
@@ -50,6 +51,7 @@ def logout() -> tuple[str, int]:
         with database().writing() as db:
             if user := sessions.end(db, token):
                 audit.record(db, "sign-out", visitor("api", me), target=user)
+        return "", 204, {"Clear-Site-Data": CLEARED}
     return "", 204
 
 

@@ -67,7 +67,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, operation: M
         method.upper(),
         path,
         operation["summary"],
-        WHO[operation["x-access"]],
+        _who(method, operation),
         tuple(_parameter(document, one) for one in operation.get("parameters", ())),
         body,
         sends_many,
@@ -75,10 +75,22 @@ def _operation(document: Mapping[str, Any], path: str, method: str, operation: M
     )
 
 
+def _who(method: str, operation: Mapping[str, Any]) -> str:
+    """Say who may do it, and what it takes beside."""
+    who = WHO[operation["x-access"]]
+    if operation["x-needs-proof"]:
+        who += ", with a password that was proved within the last 15 minutes"
+    if operation["x-access"] == "public" or method == "get":
+        return f"{who}."
+    if not operation["x-api-token"]:
+        return f"{who}. No API token may do it."
+    return f"{who}. An API token needs the scope {'admin' if operation['x-needs-proof'] else 'write'}."
+
+
 def _parameter(document: Mapping[str, Any], one: Mapping[str, Any]) -> Field:
     schema = one["schema"]
     about = _plain(one.get("description") or schema.get("description", ""))
-    return Field(one["name"], _kind(document, schema), bool(one["required"]), about)
+    return Field(one["name"], _kind(document, schema) + _default(schema), bool(one["required"]), about)
 
 
 def _plain(text: str) -> str:
@@ -105,7 +117,7 @@ def _fields_of(document: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[
     required = resolved.get("required", ())
     fields = resolved.get("properties", {}).items()
     return tuple(
-        Field(name, _kind(document, one), name in required, _plain(one.get("description", "")))
+        Field(name, _kind(document, one) + _default(one), name in required, _plain(one.get("description", "")))
         for name, one in fields
     ), False
 
@@ -133,6 +145,12 @@ def _kind(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return f"{kind}{_limits(resolved)}"
 
 
+def _default(schema: Mapping[str, Any]) -> str:
+    """Say what counts unless something else is given."""
+    default = schema.get("default")
+    return "" if default in (None, "") else f"; {default} unless given"
+
+
 def _object(resolved: Mapping[str, Any]) -> str:
     names = ", ".join(resolved.get("properties", ()))
     return f"object ({names})" if names else "object"
@@ -141,5 +159,5 @@ def _object(resolved: Mapping[str, Any]) -> str:
 def _limits(schema: Mapping[str, Any]) -> str:
     for low, high, what in (("minLength", "maxLength", " characters"), ("minimum", "maximum", "")):
         if high in schema:
-            return f", {schema.get(low, 0)} to {schema[high]}{what}"
+            return f", {schema.get(low, 0):g} to {schema[high]:g}{what}"
     return ""

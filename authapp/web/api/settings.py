@@ -30,7 +30,7 @@ def one_setting(path: OptionPath) -> Response:
 
 @route("put", "/settings/<key>", "superuser", "settings", {200: OptionFacts}, needs_proof="to change the settings")
 def change_setting(path: OptionPath, body: ValueBody) -> Response:
-    """Set an option in the Settings table; it counts at once."""
+    """Set an option in the Settings table; it counts everywhere within a second."""
     key = stored_options.find(path.key)
     stored_options.store(database(), the_app().live, {key: body.value}, visitor("api", who()))
     look_now()

@@ -192,8 +192,11 @@ def revoke_token_of_user(path: UserTokenPath) -> tuple[str, int]:
 
 def _by_row(error: BadList) -> BadList:
     """Return the refusal of a list in the words of a list that has rows, not lines."""
-    told = [f"Row {row}: {refusal}" for row, refusal in error.rows]
-    return BadList(told[0] if told else str(error), error.rows)
+    rows = [
+        (row, BadList(str(refusal).replace(" in line ", " in row ")) if isinstance(refusal, BadList) else refusal)
+        for row, refusal in error.rows
+    ]
+    return BadList(f"Row {rows[0][0]}: {rows[0][1]}" if rows else str(error), rows)
 
 
 def _wanted(body: NewUserBody) -> invitations.NewUser:

@@ -1,7 +1,7 @@
 """Sessions and tokens."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,8 @@ from authapp.paging import LONGEST_PAGE, PAGE
 from authapp.web.api.models.kinds import MADE, NO_NUL, SECOND, Answered, Asked, Cursor, Moment, Scope_, Sent
 from authapp.web.api.models.people import UserPath
 
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+
 
 class PageAsked(Asked):
     """Which page."""
@@ -26,8 +28,8 @@ class PageAsked(Asked):
 class SessionFacts(Answered):
     """A signed-in browser."""
 
-    id: str
-    user_id: str
+    id: Id
+    user_id: Id
     username: str
     address: str
     user_agent: str
@@ -53,11 +55,11 @@ class Ended(Answered):
 class TokenFacts(Answered):
     """An API token or a JWT."""
 
-    id: str
+    id: Id
     kind: Literal["api", "jwt"]
     name: str
     scope: Scope | None
-    user_id: str
+    user_id: Id
     username: str
     created_at: datetime
     expires_at: datetime | None

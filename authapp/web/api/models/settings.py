@@ -60,7 +60,7 @@ class ValueBody(Sent):
 class AuditAsked(Asked):
     """Which entries."""
 
-    user: Text = Field("", description="The id of a user who did it, or to whom it was done.")
+    user: Text = Field("", description="The id or user name of somebody who did it, or to whom it was done.")
     event: Text = Field("", description="Such as `sign-in`.")
     outcome: Text = Field("", description="Such as `success` or `wrong`.")
     limit: int = Field(PAGE, ge=1, le=LONGEST_PAGE)
