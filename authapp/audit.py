@@ -14,7 +14,7 @@ from authapp.models import AuditEntry, User
 SIGN_IN = "sign-in"
 SET_UP = "setup.completed"  # signs the owner in, too
 SUCCESS = "success"
-BASIC = "basic"  # the road of HTTP Basic
+BASIC, API = "basic", "api"  # the roads of programs: HTTP Basic, and all else below /api
 MODE_NONE = "mode none"  # the road of everybody where nobody signs in
 
 
@@ -63,8 +63,9 @@ def last_sign_in(db: Session, user_id: str, before: datetime) -> LastSignIn:
     mine = (AuditEntry.target_id == user_id, AuditEntry.at < before)
     # The wizard signs the owner in, too; the command line that finishes the setup does not.
     set_up = (AuditEntry.event == SET_UP) & (AuditEntry.actor_id == user_id)
-    # A program with HTTP Basic does so all the time; that is no sign-in to tell a person about.
-    by_person = (AuditEntry.event == SIGN_IN) & (AuditEntry.outcome == SUCCESS) & (AuditEntry.road != BASIC)
+    # Programs do so all the time; that is no sign-in to tell a person about.
+    by_person = (AuditEntry.event == SIGN_IN) & (AuditEntry.outcome == SUCCESS)
+    by_person &= AuditEntry.road.not_in((BASIC, API))
     signed_in = by_person | set_up
     last = db.scalar(select(AuditEntry).where(*mine, signed_in).order_by(AuditEntry.id.desc()).limit(1))
     failed = select(func.count()).where(*mine, AuditEntry.event == SIGN_IN, AuditEntry.outcome != SUCCESS)

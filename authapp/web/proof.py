@@ -63,6 +63,8 @@ def _way_back() -> str:
     adapter, user_id = request_ctx.url_adapter, (request.view_args or {}).get("user_id")
     if adapter is not None and adapter.test(request.path, "GET"):
         return request.path
+    if request.blueprint == "own_tokens":
+        return url_for("own_tokens.all_tokens")
     return url_for("user.show", user_id=user_id) if user_id else url_for("users.all_users")
 
 

@@ -101,6 +101,13 @@ def test_proof(cast: World, passing: Callable[..., None]) -> None:
     assert TOKEN.search(bob.post(PAGE, {**GOOD, "proof": PASSWORD}).text)
 
 
+def test_cancelling_the_proof(cast: World, passing: Callable[..., None]) -> None:
+    """Whoever does not want to type the password again is led back to the tokens."""
+    bob = signed_in(cast, BOB)
+    passing(minutes=16)
+    assert f'href="{PAGE}"' in bob.post(f"{PAGE}/revoke", form=PAGE).text
+
+
 def test_the_list(cast: World, passing: Callable[..., None]) -> None:
     """The list tells scope, last use and expiry of each token, JWTs among them, and none of anybody else."""
     bob = signed_in(cast, BOB)
@@ -180,7 +187,8 @@ def test_the_history_tells_of_tokens(cast: World) -> None:
 def test_programs_are_no_last_sign_in(cast: World) -> None:
     """A person is told when they signed in last, not when a program of theirs did; failures count by any road."""
     signed_in(cast, BOB)
-    by_basic(cast, BOB).get("/users/whoami")
     by_basic(cast, BOB, "wrong").get("/users/whoami")
+    by_basic(cast, BOB).get("/users/whoami")
+    by_jwt(cast, BOB)
     page = signed_in(cast, BOB).get("/").text
     assert "A try to sign in as you failed since then." in page

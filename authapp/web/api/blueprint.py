@@ -115,7 +115,7 @@ def on_invalid(error: ValidationError) -> None:
 
 @cache
 def _names(title: str | None = None) -> tuple[str, ...]:
-    """Return what may stand in a body or query, or in each row of a list, by its model's name; or in any of them."""
+    """Return what may stand in a body or query, or in each row of a list, by its model's name; or in any."""
     models = {model.__name__: model for model in (*Sent.__subclasses__(), *Asked.__subclasses__())}
     wanted = models if title is None else {ROWS.get(title, title)} & models.keys()
     return tuple(dict.fromkeys(name for model in wanted for name in models[model].model_fields))
