@@ -1,6 +1,7 @@
 """The API's blueprint, and how a view of it is declared: address, admission and documentation in one place."""
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -51,8 +52,8 @@ WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
 }
-# All that anything sent here may be called.
-NAMES = {name for model in (*Sent.__subclasses__(), *Asked.__subclasses__()) for name in model.model_fields}
+
+MOST_HINTS = 20  # what a name was meant to be takes long to find out, and anybody may send thousands
 
 Method = Literal["get", "post", "put", "patch", "delete"]
 Answers = Mapping[int, type[BaseModel] | str | None]
@@ -102,18 +103,25 @@ def _problem(status: int = 0) -> dict[str, Any]:
     return {**known, "headers": HEADERS.get(status, {}), "content": {PROBLEM_JSON: {"schema": schema}}}
 
 
+@functools.cache
+def _names() -> frozenset[str]:
+    """Return all that anything sent here may be called; not known before every model is there."""
+    models = (*Sent.__subclasses__(), *Asked.__subclasses__())
+    return frozenset(name for model in models for name in model.model_fields)
+
+
 def on_invalid(error: ValidationError) -> None:
     """Raise BadBody with what pydantic found, one entry a rule, and nothing of what was sent."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    raise BadBody([_wrong(one) for one in found])
+    raise BadBody([_wrong(one, hints=number < MOST_HINTS) for number, one in enumerate(found)])
 
 
-def _wrong(found: Any) -> Wrong:
+def _wrong(found: Any, *, hints: bool) -> Wrong:
     """Say where something is wrong, and what; a name that nothing here has may be a secret in the wrong place."""
     *path, name = found["loc"] or ("",)
-    if found["type"] != "extra_forbidden" or name in NAMES:
+    if found["type"] != "extra_forbidden" or name in _names():
         return Wrong(".".join(map(str, (*path, name))), _words(found))
-    close = difflib.get_close_matches(str(name), NAMES, n=1)
+    close = difflib.get_close_matches(str(name), _names(), n=1) if hints else []
     like = f"; did you mean '{close[0]}'?" if close else ""
     return Wrong(".".join(map(str, path)), f"holds a name that is not known here{like}")
 
