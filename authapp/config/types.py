@@ -17,9 +17,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _duration(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, timedelta):
         return value
-    text = value.replace(" ", "").lower()
+    text = value.replace(" ", "").lower() if isinstance(value, str) else ""
     parts = re.findall(r"(\d{1,9})([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError("must be a duration such as 30m, 12h or 30d")

@@ -93,7 +93,13 @@ def test_what_is_no_option(cast: World, key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("auth.sign-up", "perhaps"), ("session.lifetime", "soon"), ("throttle.attempts", 0), ("password.policy", "x")],
+    [
+        ("auth.sign-up", "perhaps"),
+        ("session.lifetime", "soon"),
+        ("session.lifetime", -5),
+        ("throttle.attempts", 0),
+        ("password.policy", "x"),
+    ],
 )
 def test_bad_values(cast: World, key: str, value: object) -> None:
     """A value that does not fit is refused, and the refusal says what would."""
