@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from cachetools import TTLCache
 from sqlalchemy.orm import Session
 
-from authapp import clock, logins, names, tokens, users
+from authapp import clock, logins, names, throttle, tokens, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -53,10 +53,11 @@ def parse(header: str) -> Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Whose password was right, and for which hash."""
+    """Whose password was right, for which hash, and from which network it was verified."""
 
     user_id: str
     password_hash: str = field(repr=False)
+    network: str
 
 
 class Remembered:
@@ -99,26 +100,30 @@ def identify(database: Database, effective: Effective, remembered: Remembered, s
     """Return who sent credentials; raises LoginFailed, and NotAllowed in mode none.
 
     What was verified lately is compared with the user's state of this moment: the name, the hash, active, and an
-    initial password's time.
+    initial password's time. Where it was verified nobody waits for others' wrong tries; elsewhere memory answers
+    no more than the throttle does, or it would tell a right password however many were tried before.
     """
     key = remembered.key_of(sent)
-    if identity := _from_memory(database, effective, remembered, key, sent):
+    if identity := _from_memory(database, effective, remembered, key, sent, by):
         return identity
     with remembered.turn(key):
-        if identity := _from_memory(database, effective, remembered, key, sent):
+        if identity := _from_memory(database, effective, remembered, key, sent, by):
             return identity
         entered, password_hash = logins.enter(database, effective, sent.username, sent.password, by, _whose)
-        remembered.put(key, _Known(entered.user_id, password_hash))
+        remembered.put(key, _Known(entered.user_id, password_hash, throttle.network_of(by.address)))
     return entered
 
 
 def _from_memory(
-    database: Database, effective: Effective, remembered: Remembered, key: bytes, sent: Sent
+    database: Database, effective: Effective, remembered: Remembered, key: bytes, sent: Sent, by: Actor
 ) -> Identity | None:
     known = remembered.get(key)
     if known is None:
         return None
+    is_elsewhere = throttle.network_of(by.address) != known.network
     with database.reading() as db:
+        if is_elsewhere and throttle.has_to_wait(db, logins.bucket_of(effective, sent.username, by.address)):
+            return None
         user = db.get(User, known.user_id)
         if user is not None and _still_holds(db, effective, known, sent, user):
             return _identity(user)

@@ -95,6 +95,12 @@ def is_locked(db: Session, where: Bucket) -> bool:
     return row is not None and row.locked_until is not None
 
 
+def has_to_wait(db: Session, where: Bucket) -> bool:
+    """Tell whether there is no try left just now."""
+    row = db.get(Tries, where.key)
+    return row is not None and row.locked_until is not None and row.locked_until > clock.now()
+
+
 def locked(db: Session, accounts: Iterable[str]) -> set[str]:
     """Return which of these accounts have to wait now, from one network at least."""
     waiting = select(Tries.account).where(Tries.account.in_(tuple(accounts)), Tries.locked_until > clock.now())

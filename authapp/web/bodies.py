@@ -30,11 +30,15 @@ class StrictRequest(Request):
         return _parse(data)
 
 
+def has_body(request: Request) -> bool:
+    """Tell whether a request says that a body comes with it."""
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
 def require_json(request: Request) -> None:
     """Refuse a body that says it is something else than JSON; a browser sends some of those without asking us."""
-    has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if has_body and (request.mimetype != JSON or charset not in ("utf-8", "utf8")):
+    if has_body(request) and (request.mimetype != JSON or charset not in ("utf-8", "utf8")):
         raise UnsupportedMediaType(f"Send the body as Content-Type: {JSON}.")
 
 

@@ -19,8 +19,8 @@ from authapp.config.overlay import Source
 from authapp.errors import PasswordChangeRequired
 from authapp.models import Scope
 from authapp.permissions import NOBODY_TO_MANAGE
-from authapp.web.bodies import require_json
-from authapp.web.identity import Visitor, refusal, whoever
+from authapp.web.bodies import has_body, require_json
+from authapp.web.identity import Visitor, forget_visitor, refusal, whoever
 from authapp.web.proof import ask_for_proof
 from authapp.web.refusals import Reauthenticate, ScopeTooSmall
 from authapp.web.security import (
@@ -77,7 +77,14 @@ def look() -> Answer:
         _look_at_host()
     if request.endpoint in ALWAYS:
         return None
-    return _look_at_state() or _look_at_mode() or _look_at_setup() or _look_at_request() or _look_at_visitor()
+    return (
+        _look_at_state()
+        or _look_at_mode()
+        or _look_at_setup()
+        or _look_at_request()
+        or _look_at_visitor()
+        or _look_again()
+    )
 
 
 def _look_at_host() -> None:
@@ -206,6 +213,20 @@ def _look_at_visitor() -> Answer:
         raise Forbidden("Only superusers may do this.")
     _look_at_program()
     return _look_at_state_of(visitor)
+
+
+def _look_again() -> Answer:
+    """Let only those in who still may once the whole body is here: a sender can make that take hours.
+
+    Public views ask nobody, and most pages have read their form before anybody was asked.
+    """
+    stated = admission()
+    is_late = request.blueprint == "api" or stated.largest is not None
+    if request.method in SAFE_METHODS or stated.who in ("public", "setup") or not is_late or not has_body(request):
+        return None
+    request.get_data()
+    forget_visitor()
+    return _look_at_visitor()
 
 
 def _lead_to(endpoint: str) -> Response:

@@ -160,6 +160,12 @@ def whoever() -> Visitor | None:
     return cast(Visitor, current_user._get_current_object()) if current_user.is_authenticated else None  # noqa: SLF001 - a proxy's own way
 
 
+def forget_visitor() -> None:
+    """Have it asked again who is signed in: what was known may have ended while the body came in."""
+    g.pop("_login_user", None)
+    g.pop("refusal", None)
+
+
 def who() -> Identity:
     """Return who is signed in, in views that only such people reach."""
     return cast(Identity, current_user.identity)

@@ -195,10 +195,12 @@ def identify(
     )
 
 
-def refusal(world: World, username: str = BOB, password: str = PASSWORD) -> LoginFailed:
+def refusal(
+    world: World, username: str = BOB, password: str = PASSWORD, *, address: str = "192.0.2.1"
+) -> LoginFailed:
     """Let a program send credentials; return how they were refused."""
     with pytest.raises(LoginFailed) as raised:
-        identify(world, username, password)
+        identify(world, username, password, address=address)
     return raised.value
 
 
@@ -517,6 +519,16 @@ def test_a_remembered_program_need_not_wait(cast: World) -> None:
     with pytest.raises(LoginFailed, match="Too many tries"):
         logins.sign_in(cast.database, cast.snapshot.effective, BOB, PASSWORD, Actor("form", address="192.0.2.1"))
     assert identify(cast).user_id == cast.user(BOB).id
+
+
+def test_what_is_remembered_tells_no_password(cast: World) -> None:
+    """Whoever has to wait elsewhere learns no password from memory, and the program it is of gets in as before."""
+    identify(cast)
+    for _ in range(10):
+        refusal(cast, BOB, WRONG, address="198.51.100.7")
+    assert refusal(cast, BOB, PASSWORD, address="198.51.100.7").reason == "locked"
+    assert identify(cast).user_id == cast.user(BOB).id
+    assert identify(cast, address="203.0.113.1").user_id == cast.user(BOB).id
 
 
 def test_a_program_that_is_not_known_has_to_wait(cast: World) -> None:

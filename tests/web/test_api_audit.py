@@ -59,7 +59,7 @@ def test_somebodys_entries(cast: World) -> None:
     assert all(bob.id in (one["actor_id"], one["target_id"]) for one in found)
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "WzFd0", "WyJhIl0", "WzEsMl0", "Wy0xXQ", "WzFlOTldCg"])
+@pytest.mark.parametrize("cursor", ["x", "W10", "WzFd0", "WyJhIl0", "WzEsMl0", "Wy0xXQ", "WzFlOTldCg", "W3RydWVd"])
 def test_damaged_cursors(cast: World, cursor: str) -> None:
     """A cursor that is none is refused."""
     assert by_basic(cast).get(f"/audit?cursor={cursor}").status_code == 422

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from authapp import paging
 from authapp.web.api import documents
 from authapp.web.state import App
-from tests.web.program import API, Program, basic, by_basic, fields
+from tests.web.program import API, Program, anonymous, basic, by_basic, fields
 from tests.world import ADA, BOB, World, signed_in
 
 CANARY = "Canary-in-the-coal-mine 4711"
@@ -287,6 +287,13 @@ def test_unknown_names(ada: Program, method: str, path: str) -> None:
 def test_names_that_are_almost_right(ada: Program, name: str, entry: dict[str, str]) -> None:
     """A name close to a known one gets that as a hint, and one that is known elsewhere is named."""
     assert (ada.post("/users", {"username": "eve", name: "x"}).json or {})["errors"] == [entry]
+
+
+def test_thousands_of_names_that_are_almost_right(cast: World) -> None:
+    """Every name that is not known is refused, but only for the first ones is looked which other was meant."""
+    answer = anonymous(cast).post("/login", {f"passwor{number}": 1 for number in range(3000)})
+    assert len(fields(answer)) == 3000 + 2
+    assert answer.text.count("did you mean") <= 20
 
 
 def test_every_rule_has_an_entry(ada: Program) -> None:

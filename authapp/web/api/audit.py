@@ -37,6 +37,6 @@ def _before(cursor: str) -> int | None:
     if not cursor:
         return None
     values = paging.unpack(cursor)
-    if len(values) != 1 or not isinstance(values[0], int) or not 0 < values[0] < sys.maxsize:
+    if [type(value) for value in values] != [int] or not 0 < values[0] < sys.maxsize:  # true is an int, too
         raise BadQuery(paging.DAMAGED, paging.CURSOR)
-    return values[0]
+    return int(values[0])

@@ -52,6 +52,7 @@ WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
 }
+MOST_HINTS = 20  # what a name was meant to be takes long to find out, and anybody may send thousands
 # What the rows of a list are.
 ROWS = {"NewUsersBody": "NewUserBody"}
 
@@ -110,7 +111,8 @@ def _problem(status: int = 0) -> dict[str, Any]:
 def on_invalid(error: ValidationError) -> None:
     """Raise BadBody with what pydantic found, one entry a rule, and nothing of what was sent."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    raise BadBody([_wrong(one, _names(error.title)) for one in found])
+    names = _names(error.title)
+    raise BadBody([_wrong(one, names if number < MOST_HINTS else ()) for number, one in enumerate(found)])
 
 
 @cache
@@ -128,8 +130,8 @@ def _wrong(found: Any, names: tuple[str, ...]) -> Wrong:
     if found["type"] != "extra_forbidden" or path[-1] in _names():
         return Wrong(".".join(map(str, path)), _words(found), row)
     close = difflib.get_close_matches(str(path.pop()), names, n=1)
-    like = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(names)}."
-    return Wrong(".".join(map(str, path)), f"holds a name that is not known here; {like}", row)
+    like = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(names)}." if names else ""
+    return Wrong(".".join(map(str, path)), f"holds a name that is not known here{like}", row)
 
 
 def _words(found: Any) -> str:
