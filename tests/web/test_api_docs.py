@@ -67,6 +67,14 @@ def test_the_page_resolves_what_the_document_refers_to(cast: World) -> None:
     assert {field.name for field in create.answers[0].fields} >= {"id", "initial_password"}
 
 
+def test_large_limits_are_written_out(cast: World) -> None:
+    """A limit is shown with all its digits, however large."""
+    document = by_basic(cast, BOB).get("/openapi.json").json or {}
+    (create,) = [one for one in groups(document, TAGS.values())[TAGS["tokens"]] if one.id == "create_token"]
+    (lifetime,) = [field.kind for field in create.body if field.name == "expires_in"]
+    assert lifetime == "whole number, 1 to 315360000 or null"
+
+
 def test_nothing_from_elsewhere(cast: World) -> None:
     """The page fetches nothing from another host, and works without scripts of its own."""
     page = signed_in(cast, BOB).get(DOCS).text

@@ -159,5 +159,5 @@ def _object(resolved: Mapping[str, Any]) -> str:
 def _limits(schema: Mapping[str, Any]) -> str:
     for low, high, what in (("minLength", "maxLength", " characters"), ("minimum", "maximum", "")):
         if high in schema:
-            return f", {schema.get(low, 0):g} to {schema[high]:g}{what}"
+            return f", {schema.get(low, 0):.0f} to {schema[high]:.0f}{what}"
     return ""
