@@ -122,9 +122,10 @@ def _from_memory(
         return None
     is_elsewhere = throttle.network_of(by.address) != known.network
     with database.reading() as db:
-        if is_elsewhere and throttle.has_to_wait(db, logins.bucket_of(effective, sent.username, by.address)):
-            return None
         user = db.get(User, known.user_id)
+        where = logins.bucket_of(effective, sent.username, by.address, user)
+        if is_elsewhere and throttle.has_to_wait(db, effective.config.throttle, where):
+            return None
         if user is not None and _still_holds(db, effective, known, sent, user):
             return _identity(user)
     remembered.put(key, None)

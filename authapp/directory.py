@@ -109,7 +109,7 @@ def listed(db: Session, effective: Effective, users: Sequence[User]) -> tuple[Li
     installation = settings.installation(db)
     owner_id = installation.owner_id if installation else None
     accounts = {user.id: throttle.account_of(effective.secret_key, user.username_key) for user in users}
-    locked = throttle.locked(db, accounts.values()) if users else set()
+    locked = throttle.locked(db, effective.config.throttle, accounts.values()) if users else set()
     return tuple(Listed(user, user.id == owner_id, accounts[user.id] in locked) for user in users)
 
 

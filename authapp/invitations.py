@@ -121,8 +121,8 @@ def _invite(
     good = _require_good(checked(database, effective, rows), names_line=names_line)
     initial = [None if row.user.password is not None else generate(effective, row.user.username) for row in good]
     chosen = [row.user.password or made or "" for row, made in zip(good, initial, strict=True)]
-    # Threads, because hashing leaves the other processors free.
-    with ThreadPoolExecutor(passwords.SLOTS) as threads:
+    # Threads, because hashing leaves the other processors free; not all places, because others sign in meanwhile.
+    with ThreadPoolExecutor(passwords.SLOTS.size - 1) as threads:
         hashes = list(threads.map(passwords.hash_password, chosen))
     with database.writing() as db:
         settings.hold(db)
@@ -213,7 +213,7 @@ def unlock(database: Database, effective: Effective, user_id: str, by: Actor) ->
         permissions.require(db, by, permissions.RESET)
         user = users.get(db, user_id)
         account = throttle.account_of(effective.secret_key, user.username_key)
-        was_locked = bool(throttle.locked(db, [account]))
+        was_locked = bool(throttle.locked(db, effective.config.throttle, [account]))
         if throttle.lift(db, account) and was_locked:
             audit.record(db, "sign-in.unlocked", by, target=user)
     return user, was_locked

@@ -28,7 +28,7 @@ from authapp.issued_tokens import Issued
 from authapp.logs import log
 from authapp.models import User
 from authapp.permissions import NOBODY_TO_MANAGE
-from authapp.throttle import Bucket
+from authapp.throttle import Bucket, Taken
 
 Via = Literal["session", "form", "setup", "none", "basic", "jwt", "token"]
 T = TypeVar("T")
@@ -68,15 +68,25 @@ class _Try:
     """
 
     bucket: Bucket
-    user_id: str | None
+    taken: Taken
     password_hash: str | None
     right: bool
     new_hash: str | None
 
 
-def bucket_of(effective: Effective, username: str, address: str) -> Bucket:
-    """Return where tries for a user name from an address are counted."""
-    return throttle.bucket(effective.secret_key, names.fold(username), address)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What is known of a user name before its password is looked at."""
+
+    bucket: Bucket
+    known: bool
+    password_hash: str | None
+    owners_hash: str | None
+
+
+def bucket_of(effective: Effective, username: str, address: str, user: User | None = None) -> Bucket:
+    """Return where tries for a user name from an address are counted; `user` is who bears it."""
+    return throttle.bucket(effective.secret_key, names.fold(username), address, user.id if user else None)
 
 
 def sign_in(
@@ -161,22 +171,38 @@ def confirm(
 
 def _try(database: Database, effective: Effective, username: str, password: str, by: Actor) -> _Try:
     """Count the try, find the hash, and verify outside of any transaction: that is the slow part."""
-    where = bucket_of(effective, username, by.address)
-    with database.writing() as db:
-        wait = throttle.take(db, effective.config.throttle, where)
+    named = _look_up(database, effective, username, by)
+    with passwords.SLOTS.take(known=named.known):
+        with database.writing() as db:
+            taken = throttle.take(db, effective.config.throttle, named.bucket)
+        _require_a_try(taken.wait, by)
+        right = passwords.verify(named.password_hash, password)
+        if named.owners_hash and passwords.needs_rehash(named.owners_hash):
+            # The owner's hash takes another time than everybody else's; so let each try take both.
+            other = None if named.password_hash == named.owners_hash else named.owners_hash
+            passwords.verify(other, password)
+        old = right and named.password_hash is not None and passwords.needs_rehash(named.password_hash)
+        new_hash = passwords.hash_password(password) if old else None
+    return _Try(named.bucket, taken, named.password_hash, right, new_hash)
+
+
+def _look_up(database: Database, effective: Effective, username: str, by: Actor) -> _Named:
+    """Find whose name it is; whoever has to wait is refused here, so that a flood writes and hashes nothing."""
+    with database.reading() as db:
         user = _find(db, username)
+        where = bucket_of(effective, username, by.address, user)
+        wait = throttle.has_to_wait(db, effective.config.throttle, where)
         password_hash = users.password_hash_of(db, user) if user else None
         stored = settings.credentials(db)
+        known = throttle.is_known(db, where)
+    _require_a_try(wait, by)
+    return _Named(where, known, password_hash, stored.password_hash if stored else None)
+
+
+def _require_a_try(wait: timedelta | None, by: Actor) -> None:
     if wait is not None:
         _log_failure(by, "locked")
         raise LoginFailed("locked", retry_after=max(wait, timedelta(seconds=1)))
-    right = passwords.verify(password_hash, password)
-    if stored and passwords.needs_rehash(stored.password_hash):
-        # The owner's hash takes another time than everybody else's; so let each try take both.
-        passwords.verify(None if password_hash == stored.password_hash else stored.password_hash, password)
-    old = right and password_hash is not None and passwords.needs_rehash(password_hash)
-    new_hash = passwords.hash_password(password) if old else None
-    return _Try(where, user.id if user else None, password_hash, right, new_hash)
 
 
 def _find(db: Session, username: str) -> User | None:
@@ -194,17 +220,17 @@ def _settle(
     Somebody `signed_in` has used the initial password in time, and may still replace it.
     """
     settings.hold(db)
-    user = db.get(User, attempt.user_id) if attempt.user_id else None
+    user = db.get(User, attempt.bucket.user_id) if attempt.bucket.user_id else None
     # Somebody may have changed the password while it was being verified.
     unchanged = user is not None and users.password_hash_of(db, user) == attempt.password_hash
     if user is None or not attempt.right or not unchanged:
         return _refuse(db, effective, attempt, username, by, "wrong", user)
     if not user.is_active:
-        throttle.clear(db, attempt.bucket)
+        throttle.clear(db, attempt.bucket, attempt.taken)
         return _refuse(db, effective, attempt, username, by, "inactive", user)
     if not signed_in and is_expired(effective, user):
         return _refuse(db, effective, attempt, username, by, "expired", user)
-    throttle.clear(db, attempt.bucket)
+    throttle.succeed(db, attempt.bucket, attempt.taken)
     _rehash(db, effective, user, attempt, by)
     return user
 
@@ -221,8 +247,8 @@ def _refuse(
     name = user.username if user else _unknown(effective, username)
     who = Actor(by.road, None, name, by.address, by.user_agent)
     audit.record(db, audit.SIGN_IN, who, outcome=reason, target=user)
-    if throttle.is_locked(db, attempt.bucket):
-        audit.record(db, "sign-in.locked", who, outcome="locked", target=user)
+    for count in attempt.taken.used_up:
+        audit.record(db, "sign-in.locked", who, outcome="locked", target=user, count=count)
     _log_failure(by, reason)
     return LoginFailed(reason)
 

@@ -231,15 +231,21 @@ class Token(Base):
 
 
 class Tries(Base):
-    """Sign-in tries of one account from one network; the key is a keyed hash of both."""
+    """A counter of the throttle, which begins again at `expires_at`.
+
+    The key is `kind/` and a keyed hash, because people type passwords into the field for the user name; `account`
+    is another one. What a superuser has to see of a lock stands beside it: the network, and the user if the name
+    was somebody's.
+    """
 
     __tablename__ = "tries"
 
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account: Mapped[str] = mapped_column(String(64), index=True)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    account: Mapped[str | None] = mapped_column(String(64), index=True)
+    network: Mapped[str | None] = mapped_column(String(64))
+    user_id: Mapped[str | None] = mapped_column(String(36))
     count: Mapped[int] = mapped_column(Integer, default=0)
-    window_started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    locked_until: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class AuditEntry(Base):

@@ -13,6 +13,7 @@ import argon2
 
 from authapp.errors import Busy, WeakPassword
 from authapp.names import fold
+from authapp.slots import Slots
 
 MAX_LENGTH = 256
 # zxcvbn refuses longer texts than 72, and its time grows with them, and with the kinds of signs it can read as
@@ -26,9 +27,9 @@ PATIENCE = 2  # seconds to wait while other passwords are judged
 
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-# However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more.
-SLOTS = 2 * (os.cpu_count() or 1)
-_SLOTS = threading.BoundedSemaphore(SLOTS)
+# However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more: in each worker
+# half of them, so that whoever is signed in already does not wait for those who try.
+SLOTS = Slots((os.cpu_count() or 1) // 2)
 _ONE_AT_A_TIME = threading.Lock()
 SHORTEST_TAG = 16  # bytes, RFC 9106 section 4
 LEGACY_PREFIXES = ("scrypt:", "pbkdf2:")
@@ -153,7 +154,7 @@ def generate() -> str:
 
 def hash_password(password: str) -> str:
     """Return an argon2id string; takes about 40 ms and 19 MiB."""
-    with _SLOTS:
+    with SLOTS.take():
         return HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
@@ -178,7 +179,7 @@ def verify(password_hash: str | None, password: str) -> bool:
 def _matches(password_hash: str, password: str) -> bool | None:
     """Tell whether a password belongs to a hash; None when the hash is none."""
     try:
-        with _SLOTS:
+        with SLOTS.take():
             if password_hash.startswith(LEGACY_PREFIXES):
                 # Only who moved in has such hashes, and importing this takes longer than verifying one.
                 from werkzeug.security import check_password_hash  # noqa: PLC0415 - see above

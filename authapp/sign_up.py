@@ -1,5 +1,7 @@
 """The sign-up page's rule: strangers make themselves a user, and learn nothing about who is there already."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
 from authapp import audit, names, passwords, settings, throttle, user_passwords, users
@@ -25,13 +27,15 @@ def sign_up(
     if not effective.config.auth.sign_up or effective.config.auth.mode == "none":
         raise SignUpClosed
     name, clean_full_name = names.clean_username(username), names.clean_full_name(full_name)
+    bucket = throttle.bucket(effective.secret_key, ANYBODY, by.address)
+    with database.reading() as db:  # before the slow look at the password
+        _require_a_try(throttle.has_to_wait(db, effective.config.throttle, bucket, alone=True))
     user_passwords.policy(effective).require(password, user_passwords.context(effective, name))
-    with database.writing() as db:
-        bucket = throttle.bucket(effective.secret_key, ANYBODY, by.address)
-        wait = throttle.take(db, effective.config.throttle, bucket)
-    if wait is not None:
-        raise TooManyTries(wait)
-    password_hash = passwords.hash_password(password)
+    with passwords.SLOTS.take(known=False):
+        with database.writing() as db:
+            taken = throttle.take(db, effective.config.throttle, bucket, alone=True)
+        _require_a_try(taken.wait)
+        password_hash = passwords.hash_password(password)
     with database.writing() as db:
         settings.hold(db)
         active = effective.config.auth.new_user_is_active
@@ -47,6 +51,11 @@ def sign_up(
             audit.record(db, "user.signed-up", by, outcome="name taken")
         else:
             audit.record(db, "user.signed-up", by, target=user, active=active)
+
+
+def _require_a_try(wait: timedelta | None) -> None:
+    if wait is not None:
+        raise TooManyTries(wait)
 
 
 def _is_reserved(db: Session, snapshot: Snapshot, username: str) -> bool:

@@ -1,30 +1,75 @@
 """How many wrong passwords before somebody has to wait.
 
-Tries are counted per account and network, in rows that all processes share, before a password is verified:
-parallel requests cannot get a try more. The rows hold keyed hashes, because people type passwords into the
-field for the user name.
+Three counts, in rows that all processes and nodes share: per account and network, per account over all networks,
+and per network over all accounts. Whoever signed in from a network within 30 days is known there, and has only the
+first count, which strangers elsewhere cannot touch. A try is counted before its password is verified: parallel
+requests cannot get one more. The rows hold keyed hashes, because people type passwords into the field for the user
+name.
 """
 
 import ipaddress
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from authapp import clock, tokens
 from authapp.config.sections import Throttle
 from authapp.models import Tries
 
+if TYPE_CHECKING:
+    from authapp.counters import Counters, Limit
+
+    Limits = list[tuple[Limit, str, dict[str, str | None]]]
+
+TRIES, ACCOUNT, NETWORK, KNOWN = "tries", "account", "network", "known"
+ACCOUNT_WINDOW = timedelta(hours=1)
+KNOWN_FOR = timedelta(days=30)
+MOST_ROWS = 100_000  # about 30 MB
+TRIM_EVERY = 128  # tries: counting the rows costs as much as a few of them
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Where tries are counted: `account` for a name alone, `key` for a name from one network."""
+    """Where a try is counted: a name from a network, as keyed hashes.
+
+    `key` is that of both, `known_key` that of the user and the network. `network` and `user_id` are what a
+    superuser sees of a lock.
+    """
 
     key: str
     account: str
+    network_key: str
+    known_key: str
+    network: str
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A try: how long to wait instead, if there was none left.
+
+    `known`: it counts only where strangers do not. `used_up`: the counts whose last try it was.
+    """
+
+    wait: timedelta | None
+    known: bool = False
+    used_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Somebody who has to wait: a name from a network, a name from everywhere, or a whole network."""
+
+    key: str
+    kind: str
+    network: str | None
+    user_id: str | None
+    until: datetime
 
 
 def network_of(address: str) -> str:
@@ -45,73 +90,169 @@ def account_of(secret_key: str, username_key: str) -> str:
     return tokens.keyed_hash(_key(secret_key), username_key)
 
 
-def bucket(secret_key: str, username_key: str, address: str) -> Bucket:
-    """Return the bucket of a folded user name and an address."""
-    account = account_of(secret_key, username_key)
-    return Bucket(tokens.keyed_hash(_key(secret_key), f"{account} {network_of(address)}"), account)
+def bucket(secret_key: str, username_key: str, address: str, user_id: str | None = None) -> Bucket:
+    """Return the bucket of a folded user name and an address; `user_id` is whose name it is."""
+    key, account, network = _key(secret_key), account_of(secret_key, username_key), network_of(address)
+    return Bucket(
+        tokens.keyed_hash(key, f"{account} {network}"),
+        account,
+        tokens.keyed_hash(key, f"network {network}"),
+        tokens.keyed_hash(key, f"user {user_id} {network}"),
+        network,
+        user_id,
+    )
 
 
 def _key(secret_key: str) -> bytes:
     return tokens.derive_key(secret_key, "authapp/throttle/v1")
 
 
-def take(db: Session, options: Throttle, where: Bucket) -> timedelta | None:
-    """Count a try; return how long to wait instead when there is none left."""
-    now = clock.now()
-    row = _row(db, where, now)
-    if row.locked_until and row.locked_until > now:
-        return row.locked_until - now
-    if row.locked_until or row.window_started_at + options.window <= now:
-        row.count, row.window_started_at, row.locked_until = 0, now, None
-    row.count += 1
-    if row.count >= options.attempts:
-        row.locked_until = now + options.lock
-    _forget_old(db, now - options.window - options.lock)
-    return None
+def _counters(db: Session, **about: str | None) -> "Counters":
+    # Its library takes longer to import than most commands take to run, and few of them count tries.
+    from authapp.counters import About, Counters  # noqa: PLC0415 - see above
+
+    return Counters(db, About(**about))
 
 
-def _row(db: Session, where: Bucket, now: datetime) -> Tries:
-    row = db.get(Tries, where.key, with_for_update=True)
-    if row is not None:
-        return row
-    try:
-        with db.begin_nested():
-            row = Tries(key=where.key, account=where.account, count=0, window_started_at=now)
-            db.add(row)
-    except IntegrityError:  # another node was first
-        return db.get_one(Tries, where.key, with_for_update=True)
-    return row
+def _limits(options: Throttle, where: Bucket, *, known: bool) -> "Limits":
+    """Return the limits that count, with their keys and what their rows say.
+
+    They are always in this order: two tries that waited for each other's rows would never end.
+    """
+    from authapp.counters import Limit  # noqa: PLC0415 - as in _counters
+
+    account, network, user_id = where.account, where.network, where.user_id
+    shared = [
+        (
+            Limit(ACCOUNT, options.account_attempts, ACCOUNT_WINDOW),
+            account,
+            {"account": account, "user_id": user_id},
+        ),
+        (Limit(NETWORK, options.network_attempts, options.window), where.network_key, {"network": network}),
+    ]
+    own = Limit(TRIES, options.attempts, options.window)
+    return [
+        *(() if known else shared),
+        (own, where.key, {"account": account, "network": network, "user_id": user_id}),
+    ]
 
 
-def _forget_old(db: Session, before: datetime) -> None:
+def is_known(db: Session, where: Bucket) -> bool:
+    """Tell whether this user signed in from this network lately."""
+    row = db.get(Tries, f"{KNOWN}/{where.known_key}", populate_existing=True)
+    return row is not None and row.expires_at > clock.now()
+
+
+def has_to_wait(db: Session, options: Throttle, where: Bucket, *, alone: bool = False) -> timedelta | None:
+    """Return how long there is no try left, or None; counts nothing. `alone` as in `take`."""
+    return _left(db, _limits(options, where, known=alone or is_known(db, where)))
+
+
+def _left(db: Session, limits: "Limits") -> timedelta | None:
+    counters = _counters(db)
+    used_up = [(limit, key) for limit, key, _ in limits if counters.is_used_up(limit, key)]
+    return max((counters.left(limit, key) for limit, key in used_up), default=None)
+
+
+def take(db: Session, options: Throttle, where: Bucket, *, alone: bool = False) -> Taken:
+    """Count a try, or say how long to wait when there is none left.
+
+    `alone`: what is counted is no sign-in, so that it is nobody's account and nothing to block a network for.
+    """
+    known = alone or is_known(db, where)
+    limits = _limits(options, where, known=known)
+    if (wait := _left(db, limits)) is not None:
+        return Taken(wait, known)
+    used_up = []
+    for limit, key, about in limits:
+        counters = _counters(db, **about)
+        if not counters.hit(limit, key):  # another try was faster
+            return Taken(counters.left(limit, key), known)
+        if counters.is_used_up(limit, key):
+            used_up.append(limit.namespace)
+            if limit.namespace == TRIES:
+                counters.storage.keep(limit.key_for(key), clock.now() + options.lock)
+    _forget_old(db)
+    return Taken(None, known, tuple(used_up))
+
+
+def _forget_old(db: Session) -> None:
     # Rows that another transaction holds are left to the next time: two that wait for each other never end.
-    old = select(Tries.key).where(Tries.window_started_at < before).with_for_update(skip_locked=True)
+    old = select(Tries.key).where(Tries.expires_at <= clock.now()).with_for_update(skip_locked=True)
     db.execute(delete(Tries).where(Tries.key.in_(old)).execution_options(synchronize_session=False))
+    if secrets.randbelow(TRIM_EVERY) == 0:
+        trim(db)
 
 
-def is_locked(db: Session, where: Bucket) -> bool:
-    """Tell whether the try just counted was the last one."""
-    row = db.get(Tries, where.key)
-    return row is not None and row.locked_until is not None
+def trim(db: Session, most: int = MOST_ROWS) -> int:
+    """Delete rows beyond so many: the lowest counts first, so that a flood of new names frees nobody who waits."""
+    too_many = (db.scalar(select(func.count()).select_from(Tries)) or 0) - most
+    if too_many <= 0:
+        return 0
+    order = (Tries.key.startswith(f"{KNOWN}/"), Tries.count, Tries.expires_at)
+    least = select(Tries.key).order_by(*order).limit(too_many).with_for_update(skip_locked=True)
+    gone = delete(Tries).where(Tries.key.in_(least)).returning(Tries.key)
+    return len(db.scalars(gone.execution_options(synchronize_session=False)).all())
 
 
-def has_to_wait(db: Session, where: Bucket) -> bool:
-    """Tell whether there is no try left just now."""
-    row = db.get(Tries, where.key)
-    return row is not None and row.locked_until is not None and row.locked_until > clock.now()
+def succeed(db: Session, where: Bucket, taken: Taken) -> None:
+    """Write down that a sign-in succeeded: its own count is cleared, and the user is known in this network."""
+    clear(db, where, taken)
+    know(db, where)
 
 
-def locked(db: Session, accounts: Iterable[str]) -> set[str]:
+def know(db: Session, where: Bucket) -> None:
+    """Remember that this user was let in from this network."""
+    storage, key = _counters(db, user_id=where.user_id).storage, f"{KNOWN}/{where.known_key}"
+    storage.incr(key, round(KNOWN_FOR.total_seconds()))
+    storage.keep(key, clock.now() + KNOWN_FOR)
+
+
+def clear(db: Session, where: Bucket, taken: Taken) -> None:
+    """Forget the tries of one account from one network, and take this one off the counts it shares with others."""
+    storage = _counters(db).storage
+    if not taken.known:
+        storage.give_back(f"{ACCOUNT}/{where.account}")
+        storage.give_back(f"{NETWORK}/{where.network_key}")
+    storage.clear(f"{TRIES}/{where.key}")
+
+
+# -- seeing and lifting locks ---------------------------------------------------------------------------------
+
+
+def _is_used_up(options: Throttle) -> ColumnElement[bool]:
+    """Return the condition for rows that make somebody wait."""
+    most = ((TRIES, options.attempts), (ACCOUNT, options.account_attempts), (NETWORK, options.network_attempts))
+    full = or_(*(and_(Tries.key.startswith(f"{kind}/"), Tries.count >= number) for kind, number in most))
+    return and_(full, Tries.expires_at > clock.now())
+
+
+def locked(db: Session, options: Throttle, accounts: Iterable[str]) -> set[str]:
     """Return which of these accounts have to wait now, from one network at least."""
-    waiting = select(Tries.account).where(Tries.account.in_(tuple(accounts)), Tries.locked_until > clock.now())
-    return set(db.scalars(waiting))
+    waiting = select(Tries.account).where(Tries.account.in_(tuple(accounts)), _is_used_up(options))
+    return {account for account in db.scalars(waiting) if account is not None}
 
 
-def clear(db: Session, where: Bucket) -> None:
-    """Forget the tries of one account from one network: the password was right."""
-    db.execute(delete(Tries).where(Tries.key == where.key))
+def locks(db: Session, options: Throttle, limit: int = 500) -> Sequence[Lock]:
+    """Return who has to wait now, the longest first."""
+    rows = db.scalars(select(Tries).where(_is_used_up(options)).order_by(Tries.expires_at.desc()).limit(limit))
+    return [Lock(row.key, row.key.partition("/")[0], row.network, row.user_id, row.expires_at) for row in rows]
 
 
-def lift(db: Session, account: str) -> int:
-    """Forget the tries of one account from everywhere; return how many rows there were."""
-    return len(db.scalars(delete(Tries).where(Tries.account == account).returning(Tries.key)).all())
+def lift(db: Session, account: str, *, networks: bool = False) -> int:
+    """Forget the tries of one account from everywhere; return how many rows there were.
+
+    `networks`: also those of all networks, because nobody knows from which one its owner will come.
+    """
+    lifted = db.scalars(delete(Tries).where(Tries.account == account).returning(Tries.key)).all()
+    if networks:
+        # Those another transaction holds are skipped: it may be waiting for one of the rows above.
+        blocked = select(Tries.key).where(Tries.key.startswith(f"{NETWORK}/")).with_for_update(skip_locked=True)
+        db.execute(delete(Tries).where(Tries.key.in_(blocked)).execution_options(synchronize_session=False))
+    return len(lifted)
+
+
+def lift_lock(db: Session, key: str) -> bool:
+    """Forget one count; tell whether it was there."""
+    wanted = delete(Tries).where(Tries.key == key, ~Tries.key.startswith(f"{KNOWN}/"))
+    return bool(db.scalars(wanted.returning(Tries.key)).all())

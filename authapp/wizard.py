@@ -12,11 +12,13 @@ from authapp import (
     adoption,
     audit,
     clock,
+    logins,
     names,
     paths,
     provision,
     sessions,
     settings,
+    throttle,
     tokens,
     user_passwords,
     users,
@@ -141,6 +143,7 @@ def finish(
         who = Actor(by.road, owner.id, owner.username, by.address, by.user_agent)
         owner.last_login_at = clock.now()
         session_token = sessions.start(db, owner, who)
+        throttle.know(db, logins.bucket_of(snapshot.effective, owner.username, by.address, owner))
         # After the session began: it is not the sign-in before that one.
         audit.record(db, audit.SET_UP, who, target=owner)
         return session_token

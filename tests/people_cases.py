@@ -175,7 +175,7 @@ class Stage:
         with self.world.database.writing() as db:
             sessions.start(db, user, SHELL)
             where = throttle.bucket(effective.secret_key, user.username_key, ELSEWHERE)
-            while throttle.take(db, effective.config.throttle, where) is None:
+            while throttle.take(db, effective.config.throttle, where).wait is None:
                 pass
 
     def switch_off(self, whom: ColumnElement[bool]) -> None:

@@ -128,6 +128,20 @@ class Throttle(Section):
     )
     window: Duration = _option(timedelta(minutes=5), "How far back wrong passwords are counted.", settable=True)
     lock: Duration = _option(timedelta(minutes=15), "How long to wait then.", settable=True)
+    account_attempts: int = _option(
+        100,
+        "Wrong passwords an hour per account, over all networks it has not signed in from within 30 days.",
+        settable=True,
+        ge=1,
+        le=10_000,
+    )
+    network_attempts: int = _option(
+        50,
+        "Wrong passwords a window per network, over all accounts that have not signed in from it within 30 days.",
+        settable=True,
+        ge=1,
+        le=10_000,
+    )
 
 
 class Organization(Section):

@@ -269,7 +269,9 @@ def test_an_upgrade_loses_nothing(old: Database) -> None:
     """Whatever stood in a database of the first version stands in the newest as it was."""
     with old.engine.connect() as connection:
         found = inspect(connection)
-        columns = {name: [each["name"] for each in found.get_columns(name)] for name in tables(old)}
+        # What the throttle counted is forgotten: it is about the last minutes.
+        kept = set(tables(old)) - {"tries"}
+        columns = {name: [each["name"] for each in found.get_columns(name)] for name in kept}
     before = contents(old, columns)
     upgrade(old)
     assert contents(old, columns) == before

@@ -24,6 +24,8 @@ GOOD: dict[str, tuple[str, Any]] = {
     "throttle.attempts": ("5", 5),
     "throttle.window": ("10m", OPTIONS["throttle.window"].convert("10m")),
     "throttle.lock": ("1h", OPTIONS["throttle.lock"].convert("1h")),
+    "throttle.account-attempts": ("20", 20),
+    "throttle.network-attempts": ("30", 30),
     "organization.name": ("Looms & Co.", "Looms & Co."),
     "workspace.name": ("Weaving", "Weaving"),
 }

@@ -51,7 +51,7 @@ Send = Callable[[str, Mapping[str, str]], int]
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server that Ada has set up, where nobody has to wait after wrong passwords."""
     with installation(tmp_path_factory.mktemp("clients")) as server:
-        server.write_config("throttle: {attempts: 1000}\n")
+        server.write_config("throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}\n")
         server.start().set_up()
         yield server
 

@@ -75,7 +75,7 @@ def test_a_user_name_is_given_once(shared: Server) -> None:
 def test_three_hundred_parallel_requests_all_succeed(server: Server) -> None:
     """With four workers on SQLite, 60 sign-ins and 240 page loads in parallel meet no locked database."""
     server.workers = 4
-    server.write_config("throttle:\n  attempts: 1000\n")
+    server.write_config("throttle:\n  attempts: 1000\n  network-attempts: 1000\n")
     server.start().set_up()
 
     def visit(_: int) -> list[int]:

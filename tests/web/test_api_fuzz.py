@@ -109,7 +109,9 @@ def stage(folder: Path, empty_database: Path) -> Iterator[World]:
     """Let a new installation be attacked: people may sign up, nobody has to wait, no list is empty."""
     folder.mkdir()
     world = World(folder, empty_database)
-    world.write_config("throttle: {attempts: 1000}\nauth: {sign-up: true}\n")
+    world.write_config(
+        "throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}\nauth: {sign-up: true}\n"
+    )
     world.add_cast()
     for name in (ADA, BOB):
         signed_in(world, name)

@@ -77,7 +77,7 @@ def change(world: World, name: str, **values: object) -> None:
 
 def stage(world: World, person: str, means: str) -> Sender:
     """Return the sender of a kind of person, who has become it since the credentials were made."""
-    world.write_config("throttle: {attempts: 1000}\n")
+    world.write_config("throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}\n")
     world.add(ERIN, superuser=True)
     change(world, CHARLIE, is_active=True)
     sender = equip(world, NAMES[person], means)
