@@ -18,6 +18,7 @@ from authapp.web import (
     health,
     identity,
     invite,
+    locks,
     login,
     options,
     own_tokens,
@@ -51,7 +52,7 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
-    for module in (health, wizard, login, sign_up, account, own_tokens, admin, options, users, invite, user):
+    for module in (health, wizard, login, sign_up, account, own_tokens, admin, locks, options, users, invite, user):
         app.register_blueprint(module.bp)
     api.documents.init_app(app)
     guard.init_app(app)

@@ -14,7 +14,7 @@ from tests.world import ADA, PASSWORD, SHELL, Browser, World, elements, signed_i
 BANNER = "nobody signs in here"
 PUBLIC_NONE = "auth: {mode: none, allow-public-none: true}\n"
 # Whatever is about people, by the blueprint it is in; the rest of those views is named.
-ABOUT_PEOPLE = ("users.", "user.", "invite.", "login.", "sign_up.", "api.", "own_tokens.")
+ABOUT_PEOPLE = ("users.", "user.", "invite.", "login.", "sign_up.", "api.", "own_tokens.", "locks.")
 ALSO_ABOUT_PEOPLE = {
     "account.account_submit", "account.password", "account.password_submit", "account.password_check",
     "account.all_sessions", "account.end_session", "account.end_other_sessions", "account.change_password",

@@ -31,7 +31,8 @@ STATED = {
     },
     "superuser": {
         "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.revoke_token",
-        "admin.all_sessions", "admin.end_session",
+        "admin.all_sessions", "admin.end_session", "locks.all_locks", "locks.lift",
+        "api.all_locks", "api.lift_lock",
         "options.settings", "options.settings_submit", "options.reset",
         "users.all_users", "users.set_active", "users.set_superuser", "users.bulk",
         "invite.new_user", "invite.new_user_submit", "invite.new_list", "invite.new_list_submit",
@@ -73,6 +74,7 @@ def path_of(rule: Rule) -> str:
         "user_id": "11111111-1111-4111-8111-111111111111",
         "filename": "app.css",
         "session_id": "2",
+        "lock_id": "tries-2",
         "token_id": "3",
         "key": "auth.sign-up",
     }

@@ -23,6 +23,7 @@ TAGS = {
     "account": "Your own account: names, password, sessions",
     "tokens": "API tokens and JWTs",
     "users": "Users, for superusers",
+    "locks": "Who has to wait, for superusers",
     "settings": "Options, for superusers",
     "audit": "What happened, for superusers",
     "organization": "The one organization and its workspace",

@@ -18,6 +18,32 @@ from authapp.web.api.models.people import UserPath
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 
 
+class LockPath(BaseModel):
+    """The lock in the address."""
+
+    lock_id: str = Field(description="As the list of locks gives it.")
+
+
+class LockFacts(Answered):
+    """Somebody who has to wait."""
+
+    id: str
+    kind: Literal["tries", "account", "network"] = Field(
+        description="tries: a name from one network; account: a name from all networks it never signed in from; "
+        "network: every name that never signed in from that network."
+    )
+    network: str | None
+    user_id: Id | None = Field(description="None when nobody bears the name, and for a network.")
+    username: str | None
+    until: datetime
+
+
+class Locks(Answered):
+    """Who has to wait now, the longest first."""
+
+    items: list[LockFacts]
+
+
 class PageAsked(Asked):
     """Which page."""
 
