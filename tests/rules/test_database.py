@@ -49,9 +49,11 @@ upgrade(Database(sys.argv[1]))
 LOCATIONS = Locations(Path("/somewhere/config.yml"), named=True, data=Path("/somewhere/data"))
 TABLES = [
     "audit",
+    "audit_blocks",
     "known_names",
     "name_parts",
     "organizations",
+    "refusals",
     "sessions",
     "settings",
     "tokens",
