@@ -26,7 +26,7 @@ class Chores:
     def __init__(self, database: Database, live: LiveConfig) -> None:
         self.database, self.live, self.refusals = database, live, Refusals()
         self._failed = False
-        self._start = threading.Lock()
+        self._start, self._end = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -49,14 +49,13 @@ class Chores:
             self._failed = False
 
     def finish(self) -> None:
-        """Write down what was counted, because this process ends."""
+        """End the thread, and write down what was counted, because this process ends."""
+        self._end.set()
         try:
             self.refusals.flush(self.database)
         except Exception as error:  # noqa: BLE001 - the process ends anyway
             logs.log.error("the last refused sign-ins could not be written down", exc_info=error)
 
     def _go_on(self) -> None:
-        pause = threading.Event()
-        while True:
-            pause.wait(INTERVAL)
+        while not self._end.wait(INTERVAL):
             self.attempt()
