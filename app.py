@@ -12,3 +12,5 @@ elif __name__ != "__mp_main__":  # a worker process that is being spawned import
     from authapp.factory import create_app
 
     app = create_app()
+    # With a request, because a server may fork after it imported this, and threads stay behind then.
+    app.before_request(app.chores.start)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from authapp import issued_tokens, logs, paths, provision
+from authapp.chores import Chores
 from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
 from authapp.config.overlay import Effective
@@ -49,6 +50,7 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     # A worker, which is the quiet one, leaves mode none to its parent: it may be a late one, started anew.
     adopt = provision.adopter(app.database, leaves_none=not quiet)
     app.live = LiveConfig(where, app.load_settings, adopt, start=start, quiet=quiet)
+    app.chores = Chores(app.database, app.live)
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)

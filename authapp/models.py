@@ -249,10 +249,17 @@ class Tries(Base):
 
 
 class AuditEntry(Base):
-    """One thing that happened. Rows are added, never changed; no secret is ever part of one."""
+    """One thing that happened. Rows are added, never changed; no secret is ever part of one.
+
+    `block_id` is the block it was sealed in; None until then.
+    """
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_target_id", "target_id", "id"), Index("ix_audit_actor_id", "actor_id", "id"))
+    __table_args__ = (
+        Index("ix_audit_target_id", "target_id", "id"),
+        Index("ix_audit_actor_id", "actor_id", "id"),
+        Index("ix_audit_block_id", "block_id", "id"),
+    )
 
     # SQLite counts up only what is declared INTEGER.
     id: Mapped[int] = mapped_column(
@@ -268,3 +275,31 @@ class AuditEntry(Base):
     target_id: Mapped[str | None] = mapped_column(String(36))
     target: Mapped[str] = mapped_column(String(256), default="")
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    block_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AuditBlock(Base):
+    """Audit entries that were sealed together. `seals` holds the id and the MAC of each, `mac` covers the block."""
+
+    __tablename__ = "audit_blocks"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    first_id: Mapped[int] = mapped_column(BigInteger)
+    last_id: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int]
+    sealed_at: Mapped[datetime]
+    seals: Mapped[list[Any]] = mapped_column(JSON)
+    previous_mac: Mapped[str] = mapped_column(String(64), unique=True)  # so that no block has two successors
+    mac: Mapped[str] = mapped_column(String(64))
+
+
+class Refusal(Base):
+    """How many sign-ins from a network were refused in a minute without being looked at."""
+
+    __tablename__ = "refusals"
+
+    minute: Mapped[datetime] = mapped_column(primary_key=True)
+    network: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int]

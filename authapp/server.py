@@ -53,6 +53,7 @@ def load_worker(locations: Locations, start: Start, *_: object) -> App:
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
     app = create_app(locations, start, quiet=True)
     _watch(app.live)
+    app.chores.start()
     return app
 
 

@@ -144,6 +144,14 @@ class Throttle(Section):
     )
 
 
+class Audit(Section):
+    """`audit`: the record of what happened."""
+
+    retention: Duration = _option(
+        timedelta(days=400), "How long entries are kept at least; the rest is cut off once a day.", settable=True
+    )
+
+
 class Organization(Section):
     """`organization`: the one organization."""
 
@@ -189,6 +197,7 @@ class Config(Section):
     session: SessionOptions = SessionOptions()
     password: PasswordOptions = PasswordOptions()
     throttle: Throttle = Throttle()
+    audit: Audit = Audit()
     organization: Organization = Organization()
     workspace: Workspace = Workspace()
     database: DatabaseOptions = DatabaseOptions()

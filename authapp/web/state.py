@@ -13,6 +13,7 @@ from werkzeug.routing import MapAdapter
 from authapp import provision, settings, tokens
 from authapp.audit import MODE_NONE, Actor
 from authapp.basic import Remembered
+from authapp.chores import Chores
 from authapp.config.live import LiveConfig, Snapshot
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
@@ -45,6 +46,7 @@ class App(OpenAPI):
     request_class = StrictRequest
     live: LiveConfig
     database: Database
+    chores: Chores
     locations: Locations
     installation_id = ""
     setup_is_over = False  # once it is, it stays so

@@ -9,6 +9,8 @@ from authapp.models import AuditEntry
 PROGRAMS = {"basic": "A program signed in with HTTP Basic", "api": "A program signed in with a JWT"}
 # `event outcome`, or the event alone for every outcome.
 EVENTS = {
+    "audit.cut": "Old entries cut off",
+    "audit.key-made": "A key to seal entries was made",
     "credentials.adopted": "Credentials taken from config file or environment",
     "mode.changed": "The mode was changed",
     "owner.replaced": "Not the owner any more: config file or environment name another user",
@@ -28,6 +30,7 @@ EVENTS = {
     "sign-in inactive": "Refused: right password, but not active",
     "sign-in wrong": "Refused: wrong password",
     "sign-in.locked": "Locked after too many wrong passwords",
+    "sign-in.refused": "Refused in a minute, because of too many wrong passwords",
     "sign-in.unlocked": "Unlocked",
     "sign-out": "Signed out",
     "token.all-revoked": "All tokens revoked",
