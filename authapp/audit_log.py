@@ -5,7 +5,7 @@ import io
 import ipaddress
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -264,4 +264,4 @@ def _json_lines(batch: Sequence[AuditEntry]) -> str:
     return "".join(json.dumps(facts(entry)) + "\n" for entry in batch)
 
 
-WRITERS = {"csv": _csv, "jsonl": _json_lines}
+WRITERS: dict[str, Callable[[Sequence[AuditEntry]], str]] = {"csv": _csv, "jsonl": _json_lines}

@@ -26,6 +26,7 @@ gc.enable()
         "user": "user:user_group",
         "session": "session:session_group",
         "token": "token:token_group",
+        "audit": "audit:audit_group",
         "config": "config:config_group",
         "mode": "mode:mode_group",
         "secret": "mode:secret_group",

@@ -12,6 +12,7 @@ PROGRAMS = {"basic": "A program signed in with HTTP Basic", "api": "A program si
 EVENTS = {
     "audit.exported": "Exported the audit table",
     "credentials.adopted": "Credentials taken from config file or environment",
+    "installation.created": "The installation was made",
     "mode.changed": "The mode was changed",
     "owner.replaced": "Not the owner any more: config file or environment name another user",
     "owner.restored": "The owner's missing row was made again",
@@ -25,6 +26,7 @@ EVENTS = {
     "setting.changed": "Setting changed",
     "setting.reset": "Setting back to its default",
     "setup.completed": "Finished the setup",
+    "setup-token.created": "Made a setup token",
     "sign-in success": "Signed in",
     "sign-in expired": "Refused: the initial password had expired",
     "sign-in inactive": "Refused: right password, but not active",
@@ -67,7 +69,7 @@ ROADS = {
     "command line": "Command line",
     "config file": "Config file",
     "environment": "Environment",
-    "authapp": "authapp itself",
+    "authapp": "authapp",
 }
 # The roads of those who are nobody known yet.
 VISITORS = ("form", BASIC, API)
