@@ -89,7 +89,7 @@ def wanted(
     texts = {"user": user, "event": event, "outcome": outcome, "address": address, "road": road}
     for field, text in texts.items():
         if not names.is_storable(text):
-            raise BadQuery(f"{field} {names.UNSTORABLE}.", field)
+            raise BadQuery(f"What {field} says {names.UNSTORABLE}.", field)
     return Wanted(
         _user_id(db, user.strip()), event, outcome, _address(address.strip()), road,
         moment_of(since, "since"), moment_of(until, "until"),
@@ -110,8 +110,8 @@ def moment_of(text: str, field: str) -> datetime | None:
             moment = datetime.combine(moment, time()) + timedelta(days=1)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        example = "such as 2026-11-01, or 2026-11-01T12:00Z"
-        raise BadQuery(f"{field} is a day or a moment in UTC, {example}.", field) from None
+        told = f"What {field} says is no day and no moment in UTC; write it as 2026-11-01 or 2026-11-01T12:00Z."
+        raise BadQuery(told, field) from None
 
 
 def _is_day(text: str) -> bool:

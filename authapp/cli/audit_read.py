@@ -83,9 +83,9 @@ def export_command(locations: Locations, asked: dict[str, str], form: str, file:
     try:
         _write(file, lambda: audit_log.export(database, wanted, form, shell()))
     except FileExistsError:
-        raise click.ClickException(f"{file} is there already; name a new file.") from None
+        raise click.ClickException(f"There is already a file {file}; name a new one.") from None
     except OSError as error:
-        raise click.ClickException(f"{file} cannot be written ({error.strerror}).") from None
+        raise click.ClickException(f"The file {file} cannot be written ({error.strerror}).") from None
 
 
 def _write(file: Path, export: Callable[[], Iterable[str]]) -> None:
