@@ -1,11 +1,10 @@
 """What happened, in an append-only table."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from authapp import clock
@@ -71,52 +70,3 @@ def last_sign_in(db: Session, user_id: str, before: datetime) -> LastSignIn:
     failed = select(func.count()).where(*mine, AuditEntry.event == SIGN_IN, AuditEntry.outcome != SUCCESS)
     failures = db.scalar(failed.where(AuditEntry.id > last.id) if last else failed) or 0
     return LastSignIn(last.at if last else None, last.address if last else "", failures)
-
-
-def facts(entry: AuditEntry) -> dict[str, Any]:
-    """Return what programs are told of an entry."""
-    return {
-        "id": entry.id,
-        "at": entry.at.isoformat(),
-        "event": entry.event,
-        "outcome": entry.outcome,
-        "road": entry.road,
-        "actor_id": entry.actor_id,
-        "actor": entry.actor,
-        "address": entry.address,
-        "target_id": entry.target_id,
-        "target": entry.target,
-        "detail": entry.detail or {},
-    }
-
-
-def entries(
-    db: Session,
-    *,
-    user_id: str = "",
-    event: str = "",
-    outcome: str = "",
-    before: int | None = None,
-    limit: int = 50,
-) -> list[AuditEntry]:
-    """Return what happened, newest first: all of it, or what has to do with a user, an event, an outcome."""
-
-    def newest(*conditions: ColumnElement[bool]) -> Sequence[AuditEntry]:
-        wanted = select(AuditEntry).where(*conditions).order_by(AuditEntry.id.desc()).limit(limit)
-        if event:
-            wanted = wanted.where(AuditEntry.event == event)
-        if outcome:
-            wanted = wanted.where(AuditEntry.outcome == outcome)
-        return db.scalars(wanted.where(AuditEntry.id < before) if before is not None else wanted).all()
-
-    if not user_id:
-        return list(newest())
-    # One index each; a single query for both would read the whole table.
-    both = (AuditEntry.target_id, AuditEntry.actor_id)
-    found = {entry.id: entry for column in both for entry in newest(column == user_id)}
-    return [found[number] for number in sorted(found, reverse=True)[:limit]]
-
-
-def history(db: Session, user_id: str, *, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
-    """Return what a user did and what was done to them, newest first; `before` is an entry's id to go on from."""
-    return entries(db, user_id=user_id, before=before, limit=limit)

@@ -14,6 +14,7 @@ from authapp.web import (
     account,
     admin,
     api,
+    audit,
     errors,
     guard,
     health,
@@ -32,7 +33,7 @@ from authapp.web.identity import whoever
 from authapp.web.requests import log_request, start_clock
 from authapp.web.security import access, add_headers
 from authapp.web.state import App, SessionCookie, effective, snapshot
-from authapp.web.words import failures, happening, moment
+from authapp.web.words import doer, failures, happening, moment
 
 
 def create_app(locations: Locations | None = None, start: Start | None = None, *, quiet: bool = False) -> App:
@@ -54,7 +55,9 @@ def create_app(locations: Locations | None = None, start: Start | None = None, *
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
-    for module in (health, wizard, login, sign_up, account, own_tokens, admin, locks, options, users, invite, user):
+    for module in (
+        health, wizard, login, sign_up, account, own_tokens, admin, audit, locks, options, users, invite, user,
+    ):  # fmt: skip
         app.register_blueprint(module.bp)
     api.documents.init_app(app)
     guard.init_app(app)
@@ -75,7 +78,7 @@ def set_up_flask(app: App) -> None:
     app.session_interface = SessionCookie()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.tests.update(expired=issued_tokens.is_over)
-    app.jinja_env.filters.update(moment=moment, device=device, happening=happening, failures=failures)
+    app.jinja_env.filters.update(moment=moment, device=device, happening=happening, doer=doer, failures=failures)
     access("public")(app.view_functions["static"])
     app.before_request(start_clock)
     app.after_request(add_headers)

@@ -4,6 +4,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from authapp import variables
 from authapp.errors import ConfigError, Place, Problem
@@ -130,9 +131,17 @@ def write_secret_file(path: Path, text: str) -> None:
     Raises OSError.
     """
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with new_secret_file(path) as file:
         file.write(text)
+
+
+def new_secret_file(path: Path) -> TextIO:
+    """Open a new file that only its owner may read; its lines end as they are given.
+
+    Raises OSError, FileExistsError where something stands there already, a link that leads nowhere included.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
 
 
 def read_small_file(path: Path, limit: int) -> bytes:

@@ -34,6 +34,7 @@ RESET = Permission("reset passwords, and let users try again who are locked", SU
 END_SESSIONS = Permission("end other people's sessions", SUPERUSERS)
 END_TOKENS = Permission("see and revoke other people's tokens", SUPERUSERS)
 DELETE = Permission("delete users", SUPERUSERS)
+SEE_AUDIT = Permission("see and export what happened", SUPERUSERS)
 SETTINGS = Permission("change settings, such as the organization's name", SUPERUSERS)
 
 PERMISSIONS = (
@@ -49,10 +50,11 @@ PERMISSIONS = (
     END_SESSIONS,
     END_TOKENS,
     DELETE,
+    SEE_AUDIT,
     SETTINGS,
 )
 
-IN_MODE_NONE = (SEE_ORGANIZATION, SETTINGS)
+IN_MODE_NONE = (SEE_ORGANIZATION, SEE_AUDIT, SETTINGS)
 
 
 def allows(role: str, permission: Permission) -> bool:

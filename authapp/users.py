@@ -1,6 +1,6 @@
 """People: who is active, who is a superuser, who is called what. The last superuser cannot be lost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,11 @@ OWNERS_OWN = "Only the owner, the command line and the config file change the ow
 def find(db: Session, username: str) -> User | None:
     """Return the user who bears a name, however it is written."""
     return db.scalar(select(User).where(User.username_key == names.fold(username)))
+
+
+def existing(db: Session, ids: Collection[str]) -> set[str]:
+    """Return those of some ids that are users' still."""
+    return set(db.scalars(select(User.id).where(User.id.in_(ids)))) if ids else set()
 
 
 def get(db: Session, user_id: str) -> User:

@@ -6,6 +6,7 @@ import click
 
 from authapp import audit_chain
 from authapp.audit_chain import Broken, Verified
+from authapp.cli import audit_read
 from authapp.cli.common import config_option, existing_database, json_option, print_json
 from authapp.paths import Locations
 
@@ -48,3 +49,7 @@ def _require(found: Verified | Broken, *, expected: bool) -> None:
             "No block has the expected MAC: the end of the chain was removed, or the chain was made anew, "
             "or that block was cut off since."
         )
+
+
+audit_group.add_command(audit_read.list_command)
+audit_group.add_command(audit_read.export_command)

@@ -5,7 +5,17 @@ import sys
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import audit, directory, invitations, issued_tokens, names, sessions, user_names, user_passwords, users
+from authapp import (
+    audit_log,
+    directory,
+    invitations,
+    issued_tokens,
+    names,
+    sessions,
+    user_names,
+    user_passwords,
+    users,
+)
 from authapp.errors import BadFullName, BadUsername, NotAllowed, Pinned, Refused, UsernameTaken
 from authapp.models import User
 from authapp.web.errors import status_of
@@ -145,7 +155,7 @@ def _page(user: User, form: EditUserForm) -> str:
             form=form,
             sessions=sessions.all_of(db, effective().config.session, user.id),
             tokens=issued_tokens.of_user(db, effective().config.session, user.id),
-            history=audit.history(db, user.id, before=_before(), limit=ENTRIES),
+            history=audit_log.history(db, user.id, before=_before(), limit=ENTRIES),
             more=ENTRIES,
             dies_at=user_passwords.initial_password_dies_at(effective(), user),
             here=url_for("user.show", user_id=user.id),

@@ -1,8 +1,9 @@
 """What the entries of the audit table are called on pages."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from authapp.audit import SIGN_IN, SUCCESS, LastSignIn
+from authapp.audit import API, BASIC, MODE_NONE, SIGN_IN, SUCCESS, LastSignIn
 from authapp.models import AuditEntry
 
 # How a program signed in, by its road.
@@ -11,7 +12,9 @@ PROGRAMS = {"basic": "A program signed in with HTTP Basic", "api": "A program si
 EVENTS = {
     "audit.cut": "Old entries cut off",
     "audit.key-made": "A key to seal entries was made",
+    "audit.exported": "Exported the audit table",
     "credentials.adopted": "Credentials taken from config file or environment",
+    "installation.created": "The installation was made",
     "mode.changed": "The mode was changed",
     "owner.replaced": "Not the owner any more: config file or environment name another user",
     "owner.restored": "The owner's missing row was made again",
@@ -25,6 +28,7 @@ EVENTS = {
     "setting.changed": "Setting changed",
     "setting.reset": "Setting back to its default",
     "setup.completed": "Finished the setup",
+    "setup-token.created": "Made a setup token",
     "sign-in success": "Signed in",
     "sign-in expired": "Refused: the initial password had expired",
     "sign-in inactive": "Refused: right password, but not active",
@@ -49,6 +53,29 @@ EVENTS = {
     "user.put-aside": "Renamed and deactivated: the owner took the name",
     "user.signed-up": "Signed up",
 }
+# What an event is called where all of its outcomes are meant.
+KINDS = {event: words for event, words in EVENTS.items() if " " not in event} | {SIGN_IN: "Signed in, or tried to"}
+OUTCOMES = {
+    SUCCESS: "Success",
+    "wrong": "Wrong password",
+    "inactive": "Not active",
+    "expired": "Expired",
+    "locked": "Locked",
+    "name taken": "Name taken",
+}
+ROADS = {
+    "form": "Page",
+    "api": "API",
+    "basic": "HTTP Basic",
+    "setup": "Setup",
+    MODE_NONE: "Mode none",
+    "command line": "Command line",
+    "config file": "Config file",
+    "environment": "Environment",
+    "authapp": "authapp",
+}
+# The roads of those who are nobody known yet.
+VISITORS = ("form", BASIC, API)
 
 
 def happening(entry: AuditEntry) -> str:
@@ -61,6 +88,19 @@ def happening(entry: AuditEntry) -> str:
         said = PROGRAMS.get(entry.road, said)
     named = detail.get("key") or (detail.get("name") if entry.event.startswith("token.") else None)
     return f"{said}: {named}" if named else said
+
+
+def doer(entry: AuditEntry) -> str:
+    """Say who did what an entry of the audit table is about."""
+    if entry.actor_id or entry.road not in VISITORS:
+        return entry.actor or ROADS.get(entry.road, entry.road)
+    # A name nobody bears is written down as a hash: people type passwords there.
+    return "a visitor" if entry.target_id or not entry.actor else "a visitor, unknown name"
+
+
+def choices(known: Mapping[str, str], chosen: str) -> list[tuple[str, str]]:
+    """Return what a list offers, by its words; whatever an address asks for is among them."""
+    return sorted({**({chosen: chosen} if chosen else {}), **known}.items(), key=lambda one: one[1].casefold())
 
 
 def moment(value: datetime | None) -> str:

@@ -200,6 +200,8 @@ PAGES: dict[str, tuple[str, Way]] = {
         lambda person: person.sign_in(BOB).open("/admin/users?q=bob").flip(f"Superuser: {BOB}"),
     ),
     "sessions": ("shared", lambda person: person.sign_in().open("/admin/sessions")),
+    "audit": ("shared", lambda person: person.sign_in().open("/admin/audit?outcome=success")),
+    "audit, none found": ("shared", lambda person: person.sign_in().open("/admin/audit?user=nobody")),
     "settings": ("shared", lambda person: person.sign_in().open("/admin/settings")),
     "settings, unfolded": ("shared", unfold),
     "settings, refused": ("shared", be_refused),

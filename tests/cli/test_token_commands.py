@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from authapp import audit, issued_tokens, tokens
+from authapp import audit_log, issued_tokens, tokens
 from authapp.models import Scope
 from tests.cli.commands import Run, is_one_sentence, is_safe_to_show, printed, said
 from tests.world import ADA, BOB, CHARLIE, DORA, SHELL, World, signed_in
@@ -201,7 +201,7 @@ def test_adding_is_written_down(run: Run, cast: World) -> None:
     token = said(run("token", "add", BOB, "backup")).splitlines()[0].removeprefix("Token: ")
     (entry,) = cast.audit("token.created")
     assert (entry.road, entry.target, entry.detail) == ("command line", BOB, {"name": "backup", "scope": "read"})
-    assert token not in str(audit.facts(entry))
+    assert token not in str(audit_log.facts(entry))
 
 
 # -- revoke ---------------------------------------------------------------------------------------------------

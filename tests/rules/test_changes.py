@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, select
 
-from authapp import audit, logins, user_names, users
+from authapp import audit_log, logins, user_names, users
 from authapp.audit import Actor
 from authapp.errors import (
     BadFullName,
@@ -80,7 +80,7 @@ def test_what_is_left_of_the_deleted(cast: World) -> None:
     sign_in(cast, BOB)
     delete(cast, BOB, by=by)
     with cast.database.reading() as db:
-        events = [entry.event for entry in audit.history(db, bob.id)]
+        events = [entry.event for entry in audit_log.history(db, bob.id)]
         assert db.get(KnownName, BOB) is not None
     assert events == ["user.deleted", "sign-in", "user.created"]
     (entry,) = cast.audit("user.deleted")

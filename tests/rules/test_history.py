@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from authapp import audit, logins, sessions, user_names, user_passwords, users, wizard
+from authapp import audit, audit_log, logins, sessions, user_names, user_passwords, users, wizard
 from authapp.audit import Actor, LastSignIn
 from authapp.errors import LoginFailed, WrongPassword
 from authapp.models import AuditEntry, SignedIn
@@ -42,7 +42,7 @@ def last(world: World, before: datetime | None, username: str = BOB) -> LastSign
 def history(world: World, user_id: str, *, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
     """Return a page of a user's history."""
     with world.database.reading() as db:
-        return audit.history(db, user_id, before=before, limit=limit)
+        return audit_log.history(db, user_id, before=before, limit=limit)
 
 
 # -- the last sign-in -----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ SUPERUSERS = [
     permissions.END_SESSIONS,
     permissions.END_TOKENS,
     permissions.DELETE,
+    permissions.SEE_AUDIT,
     permissions.SETTINGS,
 ]
 each_permission = pytest.mark.parametrize("permission", PERMISSIONS, ids=lambda permission: permission.words)

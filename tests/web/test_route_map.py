@@ -32,7 +32,7 @@ STATED = {
     "superuser": {
         "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.revoke_token",
         "admin.all_sessions", "admin.end_session", "locks.all_locks", "locks.lift",
-        "api.all_locks", "api.lift_lock",
+        "api.all_locks", "api.lift_lock", "audit.all_entries", "audit.export",
         "options.settings", "options.settings_submit", "options.reset",
         "users.all_users", "users.set_active", "users.set_superuser", "users.bulk",
         "invite.new_user", "invite.new_user_submit", "invite.new_list", "invite.new_list_submit",
@@ -228,10 +228,13 @@ def test_no_way_of_writing_a_path_gets_in(cast: World, path: str) -> None:
 
 
 def crawl(world: World, browser: Browser) -> int:
-    """Open every address there is with GET, HEAD and OPTIONS; return how many."""
+    """Open every address there is with GET, HEAD and OPTIONS; return how many.
+
+    But not the export of the audit table, which changes nothing except that it is written down there.
+    """
     opened = 0
-    for _, method, path in rules(world.app):
-        if method in SAFE_METHODS:
+    for endpoint, method, path in rules(world.app):
+        if method in SAFE_METHODS and endpoint != "audit.export":
             browser.client.open(path, method=method, buffered=True)
             browser.client.open(f"{path}?token=x&on=y&next=/&username=eve", method=method, buffered=True)
             opened += 1

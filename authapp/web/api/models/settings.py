@@ -63,6 +63,10 @@ class AuditAsked(Asked):
     user: Text = Field("", description="The id or user name of somebody who did it, or to whom it was done.")
     event: Text = Field("", description="Such as `sign-in`.")
     outcome: Text = Field("", description="Such as `success` or `wrong`.")
+    address: Text = Field("", description="The address it came from.")
+    road: Text = Field("", description="Such as `form`, `api`, `basic` or `command line`.")
+    since: Text = Field("", description="A day or a moment, in UTC where no zone is given; it is included.")
+    until: Text = Field("", description="As `since`, and not included; but a day is included to its end.")
     limit: int = Field(PAGE, ge=1, le=LONGEST_PAGE)
     cursor: Cursor = ""
 
