@@ -65,7 +65,7 @@ def back_up(database: Database, file: Path) -> dict[str, int]:
 def _new_file(file: Path) -> Iterator[Path]:
     """Give a new file to be filled, which gets its name at the end of the block; after an error there is none."""
     if os.path.lexists(file):
-        raise CannotMove(f"{file} is there already, and a backup replaces nothing.")
+        raise CannotMove(f"A backup replaces nothing, and {file} is there already.")
     part = file.with_name(f".authapp-backup-{secrets.token_hex(8)}")
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     try:
@@ -81,7 +81,7 @@ def _give_name(part: Path, file: Path) -> None:
     try:
         os.link(part, file, follow_symlinks=False)
     except FileExistsError:
-        raise CannotMove(f"{file} is there by now, and a backup replaces nothing.") from None
+        raise CannotMove(f"A backup replaces nothing, and {file} is there by now.") from None
     except OSError:  # a file system that has no links
         part.rename(file)
     folder = os.open(file.parent, os.O_RDONLY)
@@ -148,19 +148,19 @@ def opened_backup(file: Path, folder: Path) -> Iterator[Database]:
                 _require_ours(backup)
                 yield backup
     except OSError as error:
-        raise CannotMove(f"{file} cannot be restored: {reason_of(error)}.") from None
+        raise CannotMove(f"The file {file} cannot be restored: {reason_of(error)}.") from None
 
 
 def _read_backup(file: Path, copy: Path) -> None:
     if not stat.S_ISREG(file.stat().st_mode):
-        raise CannotMove(f"{file} cannot be restored: it is not a file.")
+        raise CannotMove(f"The file {file} cannot be restored: it is not a file.")
     address = f"file:{quote(str(file.absolute()))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
             _require_sound(target)
     except sqlite3.Error as error:
-        raise CannotMove(f"{file} is no backup of authapp: {reason_of(error)}.") from None
+        raise CannotMove(f"The file {file} is no backup of authapp: {reason_of(error)}.") from None
 
 
 def _bring_up_to_date(backup: Database) -> None:
