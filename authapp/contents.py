@@ -1,10 +1,11 @@
 """What a database holds: the rows of every table there is, counted, read, copied, and taken out."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
 from authapp.config.options import INSTALLATION
 from authapp.database import Database
@@ -12,6 +13,7 @@ from authapp.errors import CannotMove
 from authapp.models import Base, Setting
 
 BATCH = 1000  # rows that are in memory at the same time
+LOCK_TRIES = 20  # of half a second each
 
 
 def tables() -> list[Table]:
@@ -52,12 +54,21 @@ def mode(connection: Connection) -> str | None:
 
 
 def keep_writers_out(connection: Connection) -> None:
-    """Let nobody else write to the end of the transaction; a writing one of SQLite does so anyway."""
+    """Let nobody else write to the end of the transaction; a writing one of SQLite does so anyway.
+
+    Raises CannotMove when others do not let it.
+    """
     if connection.dialect.name == "sqlite":
         return
     # The Settings table first, because whoever changes people holds a row of it before anything else.
     names = [Setting.__tablename__, *(table.name for table in tables() if table.name != Setting.__tablename__)]
-    connection.execute(text(f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"))
+    for _ in range(LOCK_TRIES):
+        with suppress(OperationalError), connection.begin_nested():
+            # Given up before PostgreSQL looks for deadlocks, which it does after a second: it might end a request.
+            connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+            connection.execute(text(f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"))
+            return
+    raise CannotMove("Others write into the database all the time; nothing was changed. Try again, or stop them.")
 
 
 def clear(connection: Connection) -> None:

@@ -302,6 +302,22 @@ def test_writers_wait_for_a_restore(cast: World) -> None:
     assert people == kept | {ADA}
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", [None])  # its file is restored into another database
+def test_a_writer_who_does_not_end(cast: World, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody writes and does not end, a restore gives up in a sentence and changes nothing."""
+    monkeypatch.setattr(contents, "LOCK_TRIES", 1)
+    file, other = backed_up(cast), Database(postgres_url)
+    with other.writing() as db:
+        settings.store(db, "organization.name", "Example")
+        db.flush()
+        with backups.opened_backup(file, cast.folder) as backup, refused("Others write"):
+            backups.restore(other, backup, SHELL)
+    with other.reading() as db:
+        assert settings.load(db, "organization.name") == "Example"
+    other.dispose()
+
+
 # -- what is no backup ----------------------------------------------------------------------------------------
 
 
