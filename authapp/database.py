@@ -62,6 +62,13 @@ def open_database(url: str) -> Database:
         raise StartError("PostgreSQL needs its driver; run: pip install 'authapp[postgres]'.") from None
 
 
+def reason_of(error: Exception) -> str:
+    """Return the word of the database, or of the system, for what is wrong, in one line and without values."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Database]:
     """Open a database for a while. Raises StartError."""
@@ -75,13 +82,17 @@ def opened(url: str) -> Iterator[Database]:
 def database_url(wanted: str | None, locations: paths.Locations) -> str:
     """Return the URL to use: the one wanted, with a relative SQLite path made absolute, or the default one."""
     if not wanted:
-        # Built from its parts, because a folder may be called so that it would mean something in an address.
-        file = str(locations.data / "authapp.db")
-        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
+        return sqlite_url(locations.data / "authapp.db")
     url = make_url(wanted)
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith(":"):
         url = url.set(database=str(locations.base / url.database))
     return url.render_as_string(hide_password=False)
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of a SQLite file."""
+    # Built from its parts, because a folder may be called so that it would mean something in an address.
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -110,10 +121,15 @@ def _begin_sqlite(connection: Connection) -> None:
 # -- schema ---------------------------------------------------------------------------------------------------
 
 
-def expected_schema() -> str:
-    """Return the number of the newest migration, read from the files' names."""
+def schemas() -> list[str]:
+    """Return the numbers of all migrations, oldest first, read from the files' names."""
     numbers = [re.match(r"(\d{4})_\w+\.py", file.name) for file in (paths.MIGRATIONS / "versions").iterdir()]
-    return max(number[1] for number in numbers if number)
+    return sorted(number[1] for number in numbers if number)
+
+
+def expected_schema() -> str:
+    """Return the number of the newest migration."""
+    return schemas()[-1]
 
 
 def current_schema(connection: Connection) -> str | None:
@@ -131,23 +147,22 @@ def require_schema(database: Database) -> None:
         raise SchemaOutdated(current, expected)
 
 
-def upgrade(database: Database) -> None:
-    """Bring the schema up to date, in one transaction, while every other upgrade waits.
+def upgrade(database: Database) -> str | None:
+    """Bring the schema up to date, in one transaction, while every other upgrade waits; return which it was.
 
     Raises SchemaOutdated when the database is from a newer version, StartError when it cannot be used.
     """
     try:
         with database.engine.execution_options(authapp_writes=True).connect() as connection:
-            _upgrade(connection, is_sqlite=database.is_sqlite)
+            return _upgrade(connection, is_sqlite=database.is_sqlite)
     except DBAPIError as error:
-        reason = str(error.orig).strip().split("\n")[0]
-        raise StartError(f"The database cannot be used: {reason}.") from None
+        raise StartError(f"The database cannot be used: {reason_of(error)}.") from None
     finally:
         # Connections that had foreign keys switched off must not be handed out again.
         database.dispose()
 
 
-def _upgrade(connection: Connection, *, is_sqlite: bool) -> None:
+def _upgrade(connection: Connection, *, is_sqlite: bool) -> str | None:
     if is_sqlite:
         # Alembic rebuilds a table by dropping it, and dropping a parent would delete its children.
         raw = connection.connection.driver_connection
@@ -158,12 +173,13 @@ def _upgrade(connection: Connection, *, is_sqlite: bool) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
         current, expected = current_schema(connection), expected_schema()
         if current == expected:
-            return
+            return current
         if current is not None and current > expected:
             raise SchemaOutdated(current, expected)
         _run_migrations(connection)
         if is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             raise StartError("The upgraded database has rows without their parents; nothing was changed.")
+        return current
 
 
 def _run_migrations(connection: Connection) -> None:

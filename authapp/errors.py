@@ -60,6 +60,10 @@ class StartError(AuthappError):
     """A program cannot start or go on here; the text is the sentence to print."""
 
 
+class CannotMove(AuthappError):
+    """A backup cannot be made or restored, or a database not be copied; the text is the sentence to print."""
+
+
 class CannotImport(AuthappError):
     """The file of another system cannot be made into a config file."""
 

@@ -13,7 +13,16 @@ from authapp.config.examine import Start, examine
 from authapp.config.live import LiveConfig
 from authapp.config.options import MODE, ONE_OF, OPTIONS
 from authapp.config.overlay import Source
-from authapp.database import Database, database_url, open_database, opened, require_schema, sqlite_file, upgrade
+from authapp.database import (
+    Database,
+    database_url,
+    open_database,
+    opened,
+    reason_of,
+    require_schema,
+    sqlite_file,
+    upgrade,
+)
 from authapp.errors import ConfigError, Problem, StartError
 from authapp.paths import Locations
 
@@ -66,7 +75,7 @@ class Installed:
         self.locations = locations
         self.start = start = read_start(locations, overrules)
         logs.configure(start.values["log.level"], start.values["log.format"])
-        self.database = _open_database(start.values["database.url"], locations)
+        self.database = open_for_writing(start.values["database.url"], locations)
         try:
             if must_exist:
                 require_schema(self.database)
@@ -133,13 +142,8 @@ class Installed:
         return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{server.port}"
 
 
-def reason_of(error: SQLAlchemyError) -> str:
-    """Return the database's own word for what is wrong, in one line."""
-    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-
-
-def _open_database(wanted: str | None, locations: Locations) -> Database:
-    """Open the database, and make the folders its files live in."""
+def open_for_writing(wanted: str | None, locations: Locations) -> Database:
+    """Open the database, and make the folders its files live in. Raises ConfigError, StartError."""
     paths.ensure_data_folder(locations.data)
     url = database_url(wanted, locations)
     file = sqlite_file(url)

@@ -30,6 +30,7 @@ gc.enable()
         "config": "config:config_group",
         "mode": "mode:mode_group",
         "secret": "mode:secret_group",
+        "db": "db:db_group",
         "doctor": "doctor:doctor",
         "hash-password": "config:hash_password",
         "completion": "completion:completion",

@@ -16,9 +16,17 @@ import click
 
 from authapp import paths
 from authapp.audit import Actor
-from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
+from authapp.database import (
+    Database,
+    DatabaseError,
+    database_url,
+    opened,
+    reason_of,
+    require_schema,
+    sqlite_file,
+)
 from authapp.errors import AuthappError, ConfigError
-from authapp.installed import Installed, read_start, reason_of
+from authapp.installed import Installed, read_start
 from authapp.names import is_storable
 from authapp.paths import Locations
 
@@ -102,19 +110,19 @@ class Commands(click.Group):
 
 def existing(locations: Locations) -> Installed:
     """Open an installation that is there already: only run, bootstrap and superuser make or upgrade one."""
-    _require_database(locations)
+    require_database(locations)
     return Installed(locations, must_exist=True)
 
 
 @contextmanager
 def existing_database(locations: Locations) -> Iterator[Database]:
     """Open just the database of an installation that is there already, without reading its config file into it."""
-    with opened(_require_database(locations)) as database:
+    with opened(require_database(locations)) as database:
         require_schema(database)
         yield database
 
 
-def _require_database(locations: Locations) -> str:
+def require_database(locations: Locations) -> str:
     """Return the database's address; raises ClickException when it is a file that is not there."""
     url = database_url(read_start(locations).values["database.url"], locations)
     file = sqlite_file(url)

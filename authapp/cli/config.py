@@ -27,9 +27,9 @@ from authapp.config.moving_in import move_in
 from authapp.config.options import MODE, canonical
 from authapp.config.overlay import Effective, Source
 from authapp.config.provenance import Explained, explain, explain_all, facts
-from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
+from authapp.database import Database, DatabaseError, database_url, opened, reason_of, require_schema, sqlite_file
 from authapp.errors import CannotImport, ConfigError, Problem, SchemaOutdated
-from authapp.installed import Installed, reason_of
+from authapp.installed import Installed
 from authapp.paths import Locations
 
 

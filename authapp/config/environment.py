@@ -17,7 +17,8 @@ from authapp.variables import Variable, Variables
 PREFIX = "AUTHAPP_"
 # Langinfra's five settings are understood under each of these.
 LANGINFRA_PREFIXES = (PREFIX, "LANGINFRA_", "LANGFLOW_")
-NO_OPTIONS = {f"{PREFIX}CONFIG"}  # read before there are any options
+COPY_TO = f"{PREFIX}COPY_TO"  # `authapp db copy` reads it
+NO_OPTIONS = {f"{PREFIX}CONFIG", COPY_TO}  # the first is read before there are any options
 # What Kubernetes sets in every pod beside a service that is called authapp.
 KUBERNETES = re.compile(r"AUTHAPP_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 KUBERNETES_PORT = re.compile(r"(tcp|udp|sctp)://")

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from authapp.database import DatabaseError
+from authapp.database import DatabaseError, reason_of
 from authapp.doctor import access, data, files
 from authapp.doctor.case import CONFIG, DATABASE, ENVIRONMENT, Case, opened_case
 from authapp.doctor.finding import Finding, bad
 from authapp.doctor.machine import Machine
-from authapp.installed import reason_of
 from authapp.paths import Locations
 
 CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {

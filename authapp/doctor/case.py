@@ -15,11 +15,10 @@ from sqlalchemy.engine import URL, make_url
 from authapp import paths, settings
 from authapp.config.examine import Examined, examine
 from authapp.config.overlay import Effective
-from authapp.database import Database, DatabaseError, database_url, opened, require_schema, sqlite_file
+from authapp.database import Database, DatabaseError, database_url, opened, reason_of, require_schema, sqlite_file
 from authapp.doctor.finding import Finding, bad, look, of_problem, ok
 from authapp.doctor.machine import Machine, nearest_folder, status
 from authapp.errors import ConfigError, Problem, SchemaOutdated, StartError
-from authapp.installed import reason_of
 from authapp.paths import Locations
 
 CONFIG, ENVIRONMENT, DATABASE = "config file", "environment", "database"

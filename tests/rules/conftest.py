@@ -1,8 +1,12 @@
 """The rules hold on SQLite and on PostgreSQL: every test that asks for the world runs on both."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from authapp import passwords
+from authapp.database import Database
 from tests.hasher import CountingHasher
 
 
@@ -10,6 +14,17 @@ from tests.hasher import CountingHasher
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """The URL of a database with the schema; none is SQLite."""
     return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with nothing in it, not even a schema."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    else:
+        database = Database(request.getfixturevalue("postgres").new_database())
+    yield database
+    database.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,6 +36,7 @@ from authapp.directory import Query
 from authapp.errors import SchemaOutdated, StartError
 from authapp.models import Base, KnownName, NamePart, Setting, SignedIn, User, Workspace
 from authapp.paths import Locations
+from tests.migrations import migrate
 from tests.world import ADA, BOB, SHELL, World, at_once
 
 UPGRADE = """
@@ -63,17 +64,6 @@ TABLES = [
 ]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database with nothing in it, not even a schema."""
-    if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
-    else:
-        database = Database(request.getfixturevalue("postgres").new_database())
-    yield database
-    database.dispose()
-
-
 def tables(database: Database) -> list[str]:
     """Return the names of the tables, except Alembic's own."""
     with database.engine.connect() as connection:
@@ -84,15 +74,6 @@ def set_schema(database: Database, number: str) -> None:
     """Pretend that the schema has another number."""
     with database.writing() as db:
         db.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
-
-
-def migrate(database: Database, move: Callable[[Config, str], None], revision: str) -> None:
-    """Move the schema up or down to a revision."""
-    config = Config()
-    config.set_main_option("script_location", str(paths.MIGRATIONS))
-    with database.engine.execution_options(authapp_writes=True).begin() as connection:
-        config.attributes["connection"] = connection
-        move(config, revision)
 
 
 def upgrading_process(url: str) -> subprocess.Popen[str]:
