@@ -34,6 +34,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# A year, for this host alone: what runs beside it under the same domain may have no https.
+ONLY_HTTPS = "max-age=31536000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ def add_headers(response: Response) -> Response:
     """Add the headers every answer carries; only static files may be cached."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if (effective().config.server.public_url or "").startswith("https://"):
+        response.headers.setdefault("Strict-Transport-Security", ONLY_HTTPS)
     if request.endpoint != "static" or response.status_code >= 400:  # noqa: PLR2004 - an error
         response.headers.setdefault("Cache-Control", "no-store")
     if response.status_code in (202, 204) and not response.content_length:
