@@ -92,3 +92,15 @@ def test_every_road_is_written_down(cast: World, road: str) -> None:
     entry = cast.audit("sign-in")[-1]
     assert (entry.outcome, entry.address, entry.target) == ("success", "127.0.0.1", BOB)
     assert entry.at.tzinfo is not None
+
+
+def test_lines_go_to_standard_error_alone(capfd: pytest.CaptureFixture[str], cast: World) -> None:
+    """The log goes to standard error, and neither to standard output nor into a file."""
+    cast.restart()
+    before = {file.name for file in cast.folder.rglob("*")}
+    signed_in(cast, BOB).get("/nowhere")
+    captured = capfd.readouterr()
+    new = {file.name for file in cast.folder.rglob("*")} - before
+    assert "/nowhere" in captured.err
+    assert captured.out == ""
+    assert {name.removeprefix("authapp.db") for name in new} <= {"-wal", "-shm"}
