@@ -13,10 +13,19 @@ def test_every_page_of_a_user_signs_out(cast: World, name: str) -> None:
     for endpoint, method, path in rules(cast.app):
         if method == "GET" and stated_by(cast.app, endpoint) in ("user", "superuser"):
             answer = browser.get(path)
-            if answer.status_code == 200 and answer.mimetype == "text/html" and endpoint != "api.docs":
+            if answer.status_code == 200 and answer.mimetype == "text/html":
                 pages[path] = {form.get("action") for _, form in elements(answer.text, "form")}
     assert len(pages) > 4
     assert [path for path, actions in pages.items() if "/logout" not in actions] == []
+
+
+def test_what_is_personal_is_stored_nowhere(cast: World) -> None:
+    """No answer to a signed-in superuser may be kept by a browser or a proxy, whatever address it comes from."""
+    browser = signed_in(cast, DORA)
+    for endpoint, method, path in rules(cast.app):
+        if endpoint != "static":
+            answer = browser.client.open(path, method=method, buffered=True)
+            assert answer.headers.getlist("Cache-Control") == ["no-store"], (method, path)
 
 
 def test_a_trace_comes_back_to_nobody(cast: World) -> None:
