@@ -34,6 +34,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# A year, for this host alone: what runs beside it under the same domain may have no https.
+ONLY_HTTPS = "max-age=31536000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +127,21 @@ def looks_forwarded() -> bool:
 
 
 def is_foreign() -> bool:
-    """Tell whether a browser says that another site made it send this request."""
+    """Tell whether a browser says that another site made it send this request.
+
+    Over plain http browsers leave out `Sec-Fetch-Site`, and old ones `Origin`; then the Referer counts.
+    """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None and site not in ("same-origin", "none"):
         return True
-    origin = request.headers.get("Origin")
-    if origin is None:
+    sender = request.headers.get("Origin", request.headers.get("Referer") or None)
+    if sender is None:
         return False
     # The scheme does not count: behind a proxy that is not trusted, https arrives here as http.
     public_url = effective().config.server.public_url
     ours = {request.host.lower(), urlsplit(public_url).netloc if public_url else request.host.lower()}
-    scheme, _, host = origin.lower().partition("://")
+    scheme, _, rest = sender.lower().partition("://")
+    host = rest if "Origin" in request.headers else rest.partition("/")[0]
     return scheme not in ("http", "https") or host not in ours
 
 
@@ -167,6 +173,8 @@ def add_headers(response: Response) -> Response:
     """Add the headers every answer carries; only static files may be cached."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if (effective().config.server.public_url or "").startswith("https://"):
+        response.headers.setdefault("Strict-Transport-Security", ONLY_HTTPS)
     if request.endpoint != "static" or response.status_code >= 400:  # noqa: PLR2004 - an error
         response.headers.setdefault("Cache-Control", "no-store")
     if response.status_code in (202, 204) and not response.content_length:

@@ -116,6 +116,22 @@ def test_every_answer_carries_the_headers(cast: World, status: int, ask: Ask) ->
     answer.close()
 
 
+@pytest.mark.parametrize("path", ["/login", "/nowhere", "/static/app.css", "/api/v1/users", "/healthz"])
+def test_https_addresses_stay_https(cast: World, path: str) -> None:
+    """With an https address every answer tells browsers to use https alone for a year, at this host only."""
+    cast.write_config("server:\n  public-url: https://auth.example.com\n")
+    answer = cast.browser().get(path, base_url="https://auth.example.com")
+    assert answer.headers.getlist("Strict-Transport-Security") == ["max-age=31536000"]
+
+
+@pytest.mark.parametrize("public", ["# nothing\n", "server:\n  public-url: http://auth.example.com\n"])
+def test_other_addresses_promise_no_https(cast: World, public: str) -> None:
+    """Without an https address no answer asks for https, however the request came."""
+    cast.write_config(public)
+    answer = cast.browser().get("/login", base_url="https://localhost")
+    assert "Strict-Transport-Security" not in answer.headers
+
+
 @every_answer
 def test_only_static_files_are_cached(cast: World, status: int, ask: Ask) -> None:
     """Every answer says no-store, except a static file that is there."""

@@ -194,6 +194,33 @@ def test_foreign_site_cannot_set_up(world: World, headers: dict[str, str]) -> No
     assert world.setting("server.basic-auth") is None
 
 
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_foreign_site_signs_nobody_up(world: World, headers: dict[str, str]) -> None:
+    """Another site cannot make anybody sign up here."""
+    world.write_config("auth:\n  sign-up: true\n")
+    world.set_up()
+    answer = world.browser().post("/sign-up", {"username": "eve", "password": PASSWORD}, headers=headers)
+    assert answer.status_code == 403
+    assert "'eve'" not in str(world.tables()["users"])
+
+
+def test_referer_of_another_site(cast: World) -> None:
+    """Where a browser sends neither Sec-Fetch-Site nor Origin, a Referer of another site is refused."""
+    for referer in (
+        "http://evil.example/", "http://localhost.evil.example/", "http://localhost@evil.example/", "file:///localhost",
+        "http://localhost:1234/login", "http://evil.example/http://localhost/", "rubbish", "http://evil.example",
+    ):  # fmt: skip
+        answer = cast.browser().client.post("/login", headers={"Referer": referer})
+        assert answer.status_code == 403, referer
+
+
+@pytest.mark.parametrize("referer", ["http://localhost/login", "HTTPS://LOCALHOST/x?y", ""])
+def test_referer_of_ours(cast: World, referer: str) -> None:
+    """A Referer of ours, or an empty one, lets a form with its token through, and never stands in for the token."""
+    assert _sign_in(cast, {"Referer": referer}).status_code == 303
+    assert cast.browser().client.post("/login", headers={"Referer": referer}).status_code == 400
+
+
 def test_links_from_other_sites_work(cast: World) -> None:
     """A link on another site opens a page here."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Referer": "http://evil.example/"}
