@@ -230,7 +230,7 @@ def is_meant(walked: Walk, what: str, place: str) -> bool:
 def run() -> Outcome:
     """Walk down every road of a fresh server, and look for what was left behind."""
     with tempfile.TemporaryDirectory() as folder, installation(Path(folder)) as server:
-        walked = walk(server.start())
+        walked = walk(server.start(patience=120))
         found = leaks(walked)
         return Outcome(
             "marked secrets on every road", len(walked.witness.seen), found, errors=errors_logged(server),

@@ -17,7 +17,7 @@ def target(config: str = "") -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder, installation(Path(folder)) as server:
         if config:
             server.write_config(config)
-        server.start().set_up()
+        server.start(patience=120).set_up()  # a machine that does other things as well is slow
         yield server
 
 

@@ -27,9 +27,9 @@ PAUSE = 0.05
 Thing = TypeVar("Thing")
 
 
-def wait_for(what: Callable[[], Thing], why: str) -> Thing:
+def wait_for(what: Callable[[], Thing], why: str, patience: float = PATIENCE) -> Thing:
     """Ask until the answer is true, and return it; AssertionError with `why` when it never is."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not (answer := what()):
         assert time.monotonic() < deadline, f"waited in vain: {why}"
         time.sleep(PAUSE)
@@ -138,10 +138,10 @@ class Server:
             )
         return self.process
 
-    def start(self, *arguments: str, before: Sequence[str] = ()) -> "Server":
+    def start(self, *arguments: str, before: Sequence[str] = (), patience: float = PATIENCE) -> "Server":
         """Start the program and wait until each worker answers; `before` is put before its command."""
         process = self.launch(*arguments, before=before)
-        wait_for(lambda: process.poll() is not None or self.is_up(), "every worker answers")
+        wait_for(lambda: process.poll() is not None or self.is_up(), "every worker answers", patience)
         assert process.poll() is None, self.output
         return self
 
