@@ -79,8 +79,6 @@ def sqlmap() -> Outcome:
             "2",
             "--risk",
             "2",
-            "--threads",
-            "2",
         ]
         form = ["-u", f"{server.address}/login?next=/", "--data", "username=ada&password=x&csrf_token=y",
                 "-p", "username,password,next", "--csrf-token", "csrf_token", "--csrf-url",
