@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 
-.PHONY: help install run test lint types imports wheel shape bench docs check
+.PHONY: help install run test lint types imports wheel shape bench attack docs check
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -42,6 +42,10 @@ shape: .venv/.dev-stamp ## Measure functions, files, docstrings and comments
 bench: .venv/.dev-stamp ## Measure the pages of 1,000 and 100,000 users, and every kind of credential
 	$(PYTHON) benchmarks/users.py
 	$(PYTHON) benchmarks/api.py
+
+attack: .venv/.dev-stamp ## Attack an authapp on this machine with other people's tools (make attack ARGS=ffuf)
+	@scripts/attack-tools
+	$(PYTHON) -m attacks $(ARGS)
 
 docs: .venv/.dev-stamp ## Write what the documentation repeats from the code
 	$(PYTHON) scripts/docs

@@ -63,7 +63,8 @@ def _set_up(level: str, style: Style) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # One write a line, so that lines of several processes never stand on one.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     logging.basicConfig(
         level=max(logging.WARNING, logging.getLevelName(level.upper())), stream=sys.stderr, force=True

@@ -27,9 +27,9 @@ PAUSE = 0.05
 Thing = TypeVar("Thing")
 
 
-def wait_for(what: Callable[[], Thing], why: str) -> Thing:
+def wait_for(what: Callable[[], Thing], why: str, patience: float = PATIENCE) -> Thing:
     """Ask until the answer is true, and return it; AssertionError with `why` when it never is."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not (answer := what()):
         assert time.monotonic() < deadline, f"waited in vain: {why}"
         time.sleep(PAUSE)
@@ -54,10 +54,14 @@ class Answer:
 
 @dataclass
 class Client:
-    """The least of a browser: cookies, and forms that carry their CSRF token. Every request is a new connection."""
+    """The least of a browser: cookies, and forms that carry their CSRF token. Every request is a new connection.
+
+    `source`: the loopback address it comes from; all of 127.0.0.0/8 are this machine.
+    """
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
+    source: str = "127.0.0.1"
 
     def request(self, method: str, path: str, form: dict[str, str] | None = None) -> Answer:
         """Send one request; redirects are not followed. Raises OSError, HTTPException."""
@@ -68,7 +72,8 @@ class Client:
         }
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        at = HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(self.source, 0))
+        with closing(at) as connection:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             for text in answer.headers.get_all("Set-Cookie", []):
@@ -133,10 +138,10 @@ class Server:
             )
         return self.process
 
-    def start(self, *arguments: str, before: Sequence[str] = ()) -> "Server":
+    def start(self, *arguments: str, before: Sequence[str] = (), patience: float = PATIENCE) -> "Server":
         """Start the program and wait until each worker answers; `before` is put before its command."""
         process = self.launch(*arguments, before=before)
-        wait_for(lambda: process.poll() is not None or self.is_up(), "every worker answers")
+        wait_for(lambda: process.poll() is not None or self.is_up(), "every worker answers", patience)
         assert process.poll() is None, self.output
         return self
 
