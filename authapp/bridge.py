@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from authapp.logs import log
+from authapp.web.state import ALIVE
 
 THREADS = 32  # requests a worker answers at once; those that wait for the database are among them
 BODY_TIME = 20.0  # seconds a body may take
@@ -22,7 +23,6 @@ SMALL_BODY = 64 * 1024  # bytes; what the app takes of anybody
 LARGE_BODY = 3 * 1024 * 1024  # bytes; what it takes of superusers
 HELD = 64 * 1024 * 1024  # bytes of bodies a worker holds at once; what carries no credentials gets half of that
 CREDENTIALS = {b"cookie", b"authorization", b"x-api-key"}
-ALIVE = "/healthz"  # answered also while every other thread waits for the database
 BUSY = "The server is busy at the moment. Try again in a few seconds."
 
 Scope = MutableMapping[str, Any]
@@ -71,7 +71,7 @@ class Bridge:
         self.app = app
         self.room = Room()
         self._threads = ThreadPoolExecutor(THREADS, "request")
-        self._spare = ThreadPoolExecutor(1, "alive")
+        self._spare = ThreadPoolExecutor(1, "alive")  # while all others wait for a database that is stuck
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a request in, have it answered, and pass the answer on."""
