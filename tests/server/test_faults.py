@@ -1,12 +1,14 @@
 """What breaks around a running server: everybody gets a calm answer or none, and it heals by itself."""
 
+import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
-from tests.server_process import Server
+from tests.server_process import Server, wait_for
 from tests.world import ADA, PASSWORD
 
 pytestmark = pytest.mark.xdist_group("server-faults")
@@ -56,3 +58,11 @@ def test_half_an_upload(shared: Server, kind: str) -> None:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert not answer or answer.startswith(b"HTTP/1.1 400 ")
     assert shared.rows("SELECT count(*) FROM sessions") == before
+
+
+def test_a_killed_worker(running: Server) -> None:
+    """When a worker is killed, the others go on, what was acknowledged stays, and it is replaced."""
+    owner, victim = running.signed_in(), min(running.worker_pids())
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: victim not in running.worker_pids() and running.is_up(), "the worker is replaced")
+    assert {owner.get("/account").status for _ in range(10)} == {200}
