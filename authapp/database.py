@@ -19,6 +19,17 @@ from authapp import paths
 from authapp.errors import SchemaOutdated, StartError
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
+# What keeps a request from waiting for a database that is gone, stuck or overrun: seconds, then milliseconds.
+POOL_TIMEOUT = 5  # for a connection that others of this process have
+CONNECT_TIMEOUT = 5  # for PostgreSQL to take a connection
+STATEMENT_TIMEOUT, LOCK_TIMEOUT, IDLE_TIMEOUT = 30_000, 10_000, 60_000
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 5,  # seconds without a word before the first probe
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds that what was sent may stay unacknowledged
+}
 UPGRADE_LOCK = 0x617574686170  # "authap": the number of PostgreSQL's advisory lock around upgrades
 
 DatabaseError = SQLAlchemyError
@@ -30,11 +41,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        options: dict[str, Any] = {} if self.is_sqlite else _postgresql_options(url)
         self.engine: Engine = create_engine(url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "connect", _set_up_postgresql)
         self._writer = self.engine.execution_options(authapp_writes=True)
 
     @contextmanager
@@ -113,6 +126,23 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _postgresql_options(url: str) -> dict[str, Any]:
+    """Return how to connect; what the URL says itself beats it."""
+    wanted = {"connect_timeout": CONNECT_TIMEOUT, **KEEPALIVES}
+    arguments = {name: value for name, value in wanted.items() if name not in make_url(url).query}
+    return {"pool_pre_ping": True, "pool_timeout": POOL_TIMEOUT, "connect_args": arguments}
+
+
+def _set_up_postgresql(connection: Any, _record: object) -> None:
+    # Asked for after the connection is made: what pools connections, such as PgBouncer, refuses it as an option.
+    connection.autocommit = True
+    connection.execute(
+        f"SET statement_timeout = {STATEMENT_TIMEOUT}; SET lock_timeout = {LOCK_TIMEOUT}; "
+        f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT}"
+    )
+    connection.autocommit = False
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("authapp_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -170,6 +200,9 @@ def _upgrade(connection: Connection, *, is_sqlite: bool) -> str | None:
             raw.execute("PRAGMA foreign_keys = OFF")
     with connection.begin():
         if not is_sqlite:
+            # An upgrade takes as long as it takes, and waits as long for another one.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
         current, expected = current_schema(connection), expected_schema()
         if current == expected:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import socket
 import threading
@@ -12,15 +13,16 @@ from typing import Any
 import click
 
 from authapp import logs
+from authapp.bridge import Bridge
 from authapp.config.examine import Start
 from authapp.config.live import LOOK_INTERVAL, LiveConfig
 from authapp.errors import StartError
 from authapp.factory import create_app
 from authapp.installed import Installed
 from authapp.paths import Locations
-from authapp.web.state import App
 
-BLOCKING_THREADS = 64  # a thread waits for each half-sent request; with few, slow clients stop the rest
+CONNECTIONS = 2000  # a worker holds at once; one that sends nothing for 30 seconds is closed
+OPEN_FILES = 8192  # connections and all else, where the system lets a process have so many
 KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
 
 
@@ -45,16 +47,25 @@ class Loader:
         return partial, (load_worker, self.live.locations, self.live.start)
 
 
-def load_worker(locations: Locations, start: Start, *_: object) -> App:
+def load_worker(locations: Locations, start: Start, *_: object) -> Bridge:
     """Make the app of this worker process; its parent reports the config's problems."""
     os.umask(0o077)
+    _open_more_files()
     # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
     app = create_app(locations, start, quiet=True)
     _watch(app.live)
     app.chores.start()
-    return app
+    return Bridge(app)
+
+
+def _open_more_files() -> None:
+    """Let this process hold as many connections as it takes; many systems begin with 1024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_without(parent: int) -> None:
@@ -79,9 +90,10 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
         "authapp.factory:create_app",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
         workers=workers,
-        blocking_threads=BLOCKING_THREADS,
+        backpressure=CONNECTIONS,
+        backlog=CONNECTIONS,
         http=HTTPModes.http1,
         websockets=False,
         log_level=LogLevels.error,

@@ -1,5 +1,6 @@
 """What the documentation repeats from the code is as the code says."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -39,3 +40,15 @@ def test_the_table_of_permissions() -> None:
     text = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
     assert DOCS["people"](text) == text
     assert permissions.table() in text
+
+
+def test_what_is_said_of_faults_is_tested() -> None:
+    """Every row of docs/reliability.md names tests, and all of them exist."""
+    rows = [
+        row for row in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8").splitlines() if "| `" in row
+    ]
+    named = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
+    tests = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    assert len(rows) >= 10
+    assert named
+    assert [name for name in sorted(named) if f"def {name}(" not in tests] == []

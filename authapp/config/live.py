@@ -24,6 +24,7 @@ from authapp.paths import Locations
 LOOK_INTERVAL = 0.5  # seconds between two looks at the files
 SETTLE_TIME = 0.1  # seconds a file must have stood still before it is read
 RETRY_INTERVAL = 1.0  # seconds between two tries while the database refuses
+PATIENCE = 1.0  # seconds a request waits for another one's look, which may be waiting for a database that is stuck
 
 
 class NotNow(Exception):
@@ -111,10 +112,12 @@ class LiveConfig:
 
     def refresh(self) -> Snapshot:
         """Look at the files and the Settings table if the last look is long enough ago; return the state."""
-        if time.monotonic() >= self._next_look:
-            with self._lock:
+        if time.monotonic() >= self._next_look and self._lock.acquire(timeout=PATIENCE):
+            try:
                 if time.monotonic() >= self._next_look:
                     self.look()
+            finally:
+                self._lock.release()
         return self._snapshot
 
     def look(self) -> None:

@@ -24,6 +24,7 @@ from authapp.web.bodies import StrictRequest
 from authapp.web.proxies import behind_proxies
 
 SNAPSHOT = "authapp.snapshot"
+ALIVE = "/healthz"  # answers as long as the process does, so it must not wait for a database that is stuck
 
 
 class LiveSettings(FlaskConfig):
@@ -61,7 +62,8 @@ class App(OpenAPI):
 
         The look at the files comes before the session cookie is opened, whose key may have been edited.
         """
-        environ[SNAPSHOT] = snapshot = self.live.refresh()
+        is_alive = environ.get("PATH_INFO") == ALIVE
+        environ[SNAPSHOT] = snapshot = self.live.snapshot if is_alive else self.live.refresh()
         trusted = snapshot.effective.config.server.trusted_proxies
         return behind_proxies(super().wsgi_app, trusted, environ)(environ, start_response)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from stat import S_IMODE
+from typing import Any
 
 import pytest
 import time_machine
@@ -37,6 +38,7 @@ from authapp.errors import SchemaOutdated, StartError
 from authapp.models import Base, KnownName, NamePart, Setting, SignedIn, User, Workspace
 from authapp.paths import Locations
 from tests.migrations import migrate
+from tests.programs import PostgresServer
 from tests.world import ADA, BOB, SHELL, World, at_once
 
 UPGRADE = """
@@ -204,6 +206,20 @@ def test_foreign_keys_hold_after_an_upgrade(empty: Database) -> None:
     orphan = Workspace(id="w", organization_id="nowhere", name="w", created_at=clock.now())
     with pytest.raises(IntegrityError), empty.writing() as db:
         db.add(orphan)
+
+
+@pytest.mark.postgres
+def test_postgresql_is_not_waited_for_without_end(postgres: PostgresServer) -> None:
+    """On PostgreSQL every wait has an end; what the URL says of connecting counts."""
+    database = Database(postgres.url + "?connect_timeout=7")
+    with database.engine.connect() as connection:
+        limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        found = [connection.execute(text(f"SHOW {limit}")).scalar() for limit in limits]
+        raw: Any = connection.connection.driver_connection
+        parameters = raw.info.get_parameters()
+    database.dispose()
+    assert found == ["30s", "10s", "1min"]
+    assert (parameters["connect_timeout"], parameters["tcp_user_timeout"]) == ("7", "15000")
 
 
 # -- upgrading what is in use ---------------------------------------------------------------------------------

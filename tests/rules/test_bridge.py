@@ -1,0 +1,111 @@
+"""The bridge between web server and app: whole requests only, and none that holds up the others."""
+
+import asyncio
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+import pytest
+
+from authapp import bridge
+from authapp.bridge import Bridge
+
+Message = MutableMapping[str, Any]
+HALF = {"type": "http.request", "body": b"username=ada", "more_body": True}
+REST = {"type": "http.request", "body": b"&password=x", "more_body": False}
+CUT = {"type": "http.disconnect"}
+COOKIE = (b"cookie", b"a=1")
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Answer with the body."""
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def ask(
+    app: Bridge, *messages: Message, headers: tuple[tuple[bytes, bytes], ...] = (), path: bytes = b"/login"
+) -> tuple[int, bytes]:
+    """Send a request whose body comes as these messages, and then no more; return status and answer."""
+    kind = () if any(name == b"content-length" for name, _ in headers) else ((b"transfer-encoding", b"chunked"),)
+    scope = {"type": "http", "method": "POST", "raw_path": path, "path": path.decode(), "query_string": b"a=%20"}
+    scope |= {"http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", "80"), "client": ("127.0.0.1", "9")}
+    scope["headers"] = [*kind, *headers]
+    left, sent = list(messages), []
+
+    async def receive() -> Message:
+        return left.pop(0) if left else await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], b"".join(message["body"] for message in sent[1:])
+
+
+def test_a_body_in_parts() -> None:
+    """A body that comes in parts is one body."""
+    assert ask(Bridge(echo), HALF, REST) == (200, b"username=ada&password=x")
+
+
+@pytest.mark.parametrize("length", [(), ((b"content-length", b"23"),)], ids=["chunks", "length"])
+def test_half_a_body(length: tuple[tuple[bytes, bytes], ...]) -> None:
+    """Half a form is no form, however its length was told: the app never sees it."""
+    status, text = ask(Bridge(echo), HALF, CUT, headers=length)
+    assert (status, text) == (400, b"Only a part of the request arrived.\n")
+
+
+def test_a_body_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever does not send the rest in time is sent away, and what came is forgotten."""
+    monkeypatch.setattr(bridge, "BODY_TIME", 0.01)
+    app = Bridge(echo)
+    assert ask(app, HALF)[0] == 408
+    assert app.room.taken == 0
+
+
+@pytest.mark.parametrize(("headers", "most"), [((), bridge.SMALL_BODY), ((COOKIE,), bridge.LARGE_BODY)])
+def test_a_body_that_is_too_long(headers: tuple[tuple[bytes, bytes], ...], most: int) -> None:
+    """Of a body that is too long no more is read than shows the app that it is."""
+    part = {**HALF, "body": b"x" * 16 * 1024}
+    status, text = ask(Bridge(echo), *[part] * (most // 16384 + 5), headers=headers)
+    assert (status, len(text)) == (200, most + 16384)
+
+
+def test_a_length_that_is_too_long() -> None:
+    """A body that says it is too long is not read at all."""
+    assert ask(Bridge(echo), HALF, headers=((b"content-length", b"9999999"),)) == (200, b"")
+
+
+def test_room_for_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a worker holds too many bytes, what carries no credentials is told first that it is busy."""
+    monkeypatch.setattr(bridge, "HELD", 30)
+    app = Bridge(echo)
+    assert ask(app, HALF, REST)[0] == 503
+    assert ask(app, HALF, REST, headers=(COOKIE,))[0] == 200
+    assert app.room.taken == 0
+
+
+def test_what_the_app_learns() -> None:
+    """The app gets the request as WSGI says: a path in bytes, headers that came twice as one."""
+    seen: dict[str, Any] = {}
+
+    def note(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.update(environ)
+        return echo(environ, start_response)
+
+    twice = ((b"x-a", b"1"), (b"x-a", b"2"), COOKIE, (b"cookie", b"b=2"))
+    ask(Bridge(note), REST, headers=twice, path=b"/%c3%a9")
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["REMOTE_ADDR"]) == ("/Ã©", "a=%20", "127.0.0.1")
+    assert (seen["HTTP_X_A"], seen["HTTP_COOKIE"], seen["SERVER_PROTOCOL"]) == ("1,2", "a=1; b=2", "HTTP/1.1")
+
+
+def test_an_answer_without_a_length() -> None:
+    """An answer whose length is not known is passed on part by part."""
+
+    def count(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        return iter([b"1", b"2"])
+
+    parts: list[Message] = []
+    assert bridge.run(count, {}, parts.append)[0]["body"] == b""
+    assert [part.get("body") for part in parts] == [None, b"1", b"2"]
