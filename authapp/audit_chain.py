@@ -188,10 +188,7 @@ def _blocks(db: Session) -> Iterator[tuple[AuditBlock, dict[int, Any]]]:
 
 def _page(db: Session, after: int) -> Sequence[AuditBlock]:
     blocks = select(AuditBlock).where(AuditBlock.id > after).order_by(AuditBlock.id)
-    for size in (
-        PAGE,
-        1,
-    ):  # where a page holds what is no time, or no JSON, it is the block alone that cannot be read
+    for size in (PAGE, 1):  # a page may hold what cannot be read; then block after block, up to that one
         with suppress(ValueError):
             return db.scalars(blocks.limit(size)).all()
     raise _Wrong(after + 1, None, CHANGED)

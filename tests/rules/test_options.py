@@ -83,7 +83,7 @@ def test_these_options_are_resolved_once_at_start() -> None:
 def test_these_options_may_be_set_on_screens() -> None:
     """Only what relaxes no protection of the host may be set in the Settings table."""
     sections = {key.partition(".")[0] for key, option in OPTIONS.items() if option.settable}
-    assert sections == {"auth", "session", "password", "throttle", "organization", "workspace"}
+    assert sections == {"auth", "session", "password", "throttle", "audit", "organization", "workspace"}
     assert not OPTIONS["auth.mode"].settable
 
 

@@ -22,6 +22,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "password.policy": ("nist", "nist"),
     "password.initial-lifetime": ("24h", OPTIONS["password.initial-lifetime"].convert("24h")),
     "throttle.attempts": ("5", 5),
+    "audit.retention": ("90d", OPTIONS["audit.retention"].convert("90d")),
     "throttle.window": ("10m", OPTIONS["throttle.window"].convert("10m")),
     "throttle.lock": ("1h", OPTIONS["throttle.lock"].convert("1h")),
     "throttle.account-attempts": ("20", 20),
