@@ -119,6 +119,11 @@ class World:
         if app := self.__dict__.pop("app", None):
             app.database.dispose()
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was written or opened yet."""
+        return not self.connections and not self.variables and not any(self.folder.iterdir())
+
     # -- the config file ----------------------------------------------------------------------------------
 
     def write_config(self, text: str) -> None:
