@@ -23,10 +23,23 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
+# The command line finds its database by itself, in the folder it is called in, and that one is SQLite.
+ON_BOTH = {"rules", "web"}
+SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let no test be left out where that is a failure."""
     config.pluginmanager.register(programs)  # named in pytest_plugins it could not be imported above
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of rules and web that ask for the world on both databases, except those about SQLite itself."""
+    if "database_url" in metafunc.fixturenames:
+        on_both = metafunc.definition.path.parent.name in ON_BOTH
+        about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
+        wanted = SQLITE_AND_POSTGRES if on_both and not about_sqlite else SQLITE_AND_POSTGRES[:1]
+        metafunc.parametrize("database_url", wanted, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,9 +116,9 @@ def postgres_url(postgres_empty: PostgresCopy) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url() -> str | None:
-    """The database of the world; none is SQLite. The tests of the rules run on each of the two."""
-    return None
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of a database with the schema; none is SQLite. See pytest_generate_tests."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
 
 
 @pytest.fixture
