@@ -2,17 +2,18 @@
 
 import logging
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+import time_machine
 from sqlalchemy import make_url
 
-from authapp.database import Database, upgrade
-from tests import programs
+from tests import databases, programs
+from tests.databases import PostgresCopy, SqliteCopy
 from tests.programs import PostgresServer, find_chromium, find_curl, find_postgres, start_postgres
+from tests.speed import share_between_apps
 from tests.world import World, use_cheap_hashes
 
 # marker -> how to find the program it needs, and what to say without it
@@ -22,10 +23,23 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
+# The command line finds its database by itself, in the folder it is called in, and that one is SQLite.
+ON_BOTH = {"rules", "web"}
+SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let no test be left out where that is a failure."""
     config.pluginmanager.register(programs)  # named in pytest_plugins it could not be imported above
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of rules and web that ask for the world on both databases, except those about SQLite itself."""
+    if "database_url" in metafunc.fixturenames:
+        on_both = metafunc.definition.path.parent.name in ON_BOTH
+        about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
+        wanted = SQLITE_AND_POSTGRES if on_both and not about_sqlite else SQLITE_AND_POSTGRES[:1]
+        metafunc.parametrize("database_url", wanted, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _cheap_hashes() -> None:
     os.umask(0o077)
     use_cheap_hashes()
+    share_between_apps()
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +71,14 @@ def _fresh_logs() -> Iterator[None]:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the schema and nothing in it, to be copied."""
     file = tmp_path_factory.mktemp("empty") / "authapp.db"
-    database = Database(f"sqlite:///{file}")
-    upgrade(database)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.dispose()
+    databases.with_schema(f"sqlite:///{file}")
     return file
+
+
+@pytest.fixture(scope="session")
+def sqlite_cast(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> SqliteCopy:
+    """The SQLite file of an installation with Ada, Bob, Charlie and Dora."""
+    return SqliteCopy(databases.with_cast(tmp_path_factory.mktemp("cast"), empty_database))
 
 
 @pytest.fixture(scope="session")
@@ -75,30 +91,34 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: PostgresServer) -> str:
-    """The name of a PostgreSQL database with the schema and nothing in it, to be copied."""
+def postgres_empty(postgres: PostgresServer) -> PostgresCopy:
+    """A PostgreSQL database with the schema and nothing in it."""
     url = postgres.new_database()
-    database = Database(url)
-    upgrade(database)
-    database.dispose()
-    return str(make_url(url).database)
+    databases.with_schema(url)
+    return PostgresCopy(postgres, str(make_url(url).database))
+
+
+@pytest.fixture(scope="session")
+def postgres_cast(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path, postgres: PostgresServer
+) -> PostgresCopy:
+    """The PostgreSQL database of an installation with Ada, Bob, Charlie and Dora."""
+    url = postgres.new_database()
+    databases.with_cast(tmp_path_factory.mktemp("cast"), empty_database, url)
+    return PostgresCopy(postgres, str(make_url(url).database))
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer, postgres_template: str) -> Iterator[str]:
+def postgres_url(postgres_empty: PostgresCopy) -> Iterator[str]:
     """The URL of a PostgreSQL database with the schema, gone after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    with postgres.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
-    yield make_url(postgres.url).set(database=name).render_as_string()
-    with postgres.connect() as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgres_empty.copied() as url:
+        yield url
 
 
 @pytest.fixture
-def database_url() -> str | None:
-    """The database of the world; none is SQLite. The tests of the rules run on each of the two."""
-    return None
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of a database with the schema; none is SQLite. See pytest_generate_tests."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
 
 
 @pytest.fixture
@@ -110,7 +130,12 @@ def world(tmp_path: Path, empty_database: Path, database_url: str | None) -> Ite
 
 
 @pytest.fixture
-def cast(world: World) -> World:
+def cast(world: World, request: pytest.FixtureRequest) -> World:
     """An installation with Ada, Bob, Charlie and Dora."""
-    world.add_cast()
+    if world.is_untouched and not time_machine.escape_hatch.is_travelling():
+        template = "postgres_cast" if world.database_url else "sqlite_cast"
+        request.getfixturevalue(template).copy_to(world)
+        _ = world.app
+    else:
+        world.add_cast()
     return world

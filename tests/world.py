@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html.parser import HTMLParser
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import argon2
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import NullPool, create_engine, make_url, select, text
 from werkzeug.test import TestResponse
 
 from authapp import invitations, passwords, provision, settings, users, wizard
@@ -118,6 +118,11 @@ class World:
         """Stop the app; the next that is asked for starts with the files as they are now."""
         if app := self.__dict__.pop("app", None):
             app.database.dispose()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was written or opened yet."""
+        return not self.connections and not self.variables and not any(self.folder.iterdir())
 
     # -- the config file ----------------------------------------------------------------------------------
 
@@ -327,6 +332,19 @@ def moved_away(world: World) -> Iterator[None]:
     world.app.database.dispose()
     world.database.dispose()
     data.rename(elsewhere)
-    yield
-    world.app.database.dispose()
+    with _renamed(world.database_url) if world.database_url else nullcontext():
+        yield
+        world.app.database.dispose()
     elsewhere.rename(data)
+
+
+@contextmanager
+def _renamed(url: str) -> Iterator[None]:
+    """Let a PostgreSQL database, to which nobody is connected, have another name for a while."""
+    parts = make_url(url)
+    server = create_engine(parts.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {parts.database} RENAME TO {parts.database}_away"))
+    yield
+    with server.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE {parts.database}_away RENAME TO {parts.database}"))

@@ -1,4 +1,4 @@
-"""The rules hold on SQLite and on PostgreSQL: every test that asks for the world runs on both."""
+"""What the tests of the rules share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +8,6 @@ import pytest
 from authapp import passwords
 from authapp.database import Database
 from tests.hasher import CountingHasher
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest) -> str | None:
-    """The URL of a database with the schema; none is SQLite."""
-    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

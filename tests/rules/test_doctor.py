@@ -22,13 +22,9 @@ from tests.world import ADA, PASSWORD, World
 
 SECRET = "a-secret-of-some-thirty-two-letters"
 QUIET = Machine("", lambda *_: None, lambda _: 2**40)
+pytestmark = pytest.mark.sqlite(reason="what the doctor asks of PostgreSQL has tests of its own")
+
 OK, LOOK, BAD = State.OK, State.LOOK, State.BAD
-
-
-@pytest.fixture
-def database_url() -> str | None:
-    """SQLite; what the doctor asks of PostgreSQL has tests of its own."""
-    return None
 
 
 def of(world: World, check: str, machine: Machine = QUIET) -> list[Finding]:
