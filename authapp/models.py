@@ -262,3 +262,21 @@ class AuditEntry(Base):
     target_id: Mapped[str | None] = mapped_column(String(36))
     target: Mapped[str] = mapped_column(String(256), default="")
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Node(Base):
+    """One `authapp run`. `given`: option -> keyed hash of what file or environment say, never the value.
+
+    `hashed_under`: the fingerprint of the key; hashes made under another one cannot be compared.
+    """
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    hashed_under: Mapped[str] = mapped_column(String(16))
+    given: Mapped[dict[str, Any]] = mapped_column(JSON)
