@@ -51,6 +51,7 @@ TABLES = [
     "audit",
     "known_names",
     "name_parts",
+    "nodes",
     "organizations",
     "sessions",
     "settings",
