@@ -35,7 +35,7 @@ from authapp.database import (
 from authapp.errors import CannotMove, SchemaOutdated, StartError
 
 # What a restore does not bring back: whatever lets somebody in without a password, and counts of wrong tries.
-LEFT_OUT = frozenset({"sessions", "tokens", "tries", "refusals"})
+LEFT_OUT = frozenset({"sessions", "tokens", "tries", "refusals", "nodes"})
 BESIDE = ("", "-wal", "-shm", "-journal")  # a SQLite file, and what SQLite puts beside it
 
 

@@ -308,3 +308,21 @@ class Refusal(Base):
     minute: Mapped[datetime] = mapped_column(primary_key=True)
     network: Mapped[str] = mapped_column(String(64), primary_key=True)
     count: Mapped[int]
+
+
+class Node(Base):
+    """One `authapp run`. `given`: option -> keyed hash of what file or environment say, never the value.
+
+    `hashed_under`: the fingerprint of the key; hashes made under another one cannot be compared.
+    """
+
+    __tablename__ = "nodes"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    hashed_under: Mapped[str] = mapped_column(String(16))
+    given: Mapped[dict[str, Any]] = mapped_column(JSON)

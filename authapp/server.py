@@ -6,19 +6,22 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import click
 
-from authapp import logs
+from authapp import logs, nodes
 from authapp.bridge import Bridge
 from authapp.config.examine import Start
 from authapp.config.live import LOOK_INTERVAL, LiveConfig
-from authapp.errors import StartError
+from authapp.database import Database, DatabaseError
+from authapp.errors import Problem, StartError
 from authapp.factory import create_app
 from authapp.installed import Installed
+from authapp.models import new_id
 from authapp.paths import Locations
 
 CONNECTIONS = 2000  # a worker holds at once; one that sends nothing for 30 seconds is closed
@@ -33,7 +36,8 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     address = _listening_address(server.host, server.port)
     _greet(installed)
     _watch(installed.live)
-    _serve(address, server.port, server.workers, Loader(installed.live))
+    with _listed(installed.database, installed.live):
+        _serve(address, server.port, server.workers, Loader(installed.live))
 
 
 class Loader:
@@ -100,6 +104,34 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_TIMEOUT,
     ).serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]  # a worker sees what Loader turns into
+
+
+@contextmanager
+def _listed(database: Database, live: LiveConfig) -> Iterator[None]:
+    """Stand in the list of nodes, and say what other nodes were given otherwise, until the server stops."""
+    node_id, stopping = new_id(), threading.Event()
+    beats = threading.Thread(target=_beat, args=(database, live, node_id, stopping), daemon=True, name="node beat")
+    beats.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        beats.join(KILL_TIMEOUT)
+        with suppress(DatabaseError):
+            nodes.leave(database, node_id)
+
+
+def _beat(database: Database, live: LiveConfig, node_id: str, stopping: threading.Event) -> None:
+    said: set[Problem] = set()
+    while not stopping.is_set():
+        with suppress(DatabaseError):  # whoever asks for a page hears of it; the next beat tries again
+            nodes.beat(database, node_id, live.current)
+            with database.reading() as db:
+                found = set(nodes.check(db, live.current, node_id))
+            for problem in found - said:
+                logs.log.warning(str(problem))
+            said = found
+        stopping.wait(nodes.BEAT.total_seconds())
 
 
 def _watch(live: LiveConfig) -> None:

@@ -55,6 +55,7 @@ TABLES = [
     "audit_blocks",
     "known_names",
     "name_parts",
+    "nodes",
     "organizations",
     "refusals",
     "sessions",
