@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
+from authapp.base import Base
 from authapp.config.options import INSTALLATION
 from authapp.database import Database
 from authapp.errors import CannotMove
-from authapp.models import Base, Setting
+from authapp.models import Setting
 
 BATCH = 1000  # rows that are in memory at the same time
 LOCK_TRIES = 20  # of half a second each

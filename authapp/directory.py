@@ -14,10 +14,11 @@ from sqlalchemy.orm.attributes import InstrumentedAttribute
 
 from authapp import names, paging, permissions, settings, throttle
 from authapp.audit import Actor
+from authapp.base import UtcDateTime
 from authapp.config.overlay import Effective
 from authapp.errors import BadQuery
 from authapp.invitations import Invitation
-from authapp.models import NamePart, Role, User, UtcDateTime
+from authapp.models import NamePart, Role, User
 from authapp.paging import CURSOR, DAMAGED, PAGE
 
 LAST = "\U0010ffff"  # stands behind every text that begins like the one before it

@@ -1,6 +1,6 @@
 """The tables."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -9,17 +9,15 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
-    TypeDecorator,
     false,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
+
+from authapp.base import Base, UtcDateTime
 
 # LangSmith's id for the one organization and its one workspace; a moved-in installation keeps it.
 DEFAULT_ID = "00000000-0000-0000-0000-000000000000"
@@ -32,41 +30,9 @@ class Role(StrEnum):
     USER = "user"
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, with its time zone; SQLite keeps none, so whatever is stored is in UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store a moment in UTC, in whatever zone it was given."""
-        del dialect
-        return value.astimezone(UTC) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give a loaded moment its time zone."""
-        del dialect
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
 def new_id() -> str:
     """Return a random UUID as text with dashes."""
     return str(uuid4())
-
-
-class Base(DeclarativeBase):
-    """What all tables share: names for every constraint, so that a migration can drop what it names."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
 
 
 class Setting(Base):

@@ -2,12 +2,12 @@
 
 from alembic import context
 
-from authapp.models import Base
+from authapp.models import Setting
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=Setting.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
 )

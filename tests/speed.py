@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from werkzeug.routing import Rule
 
 from authapp import database
-from authapp.models import Base
+from authapp.base import Base
 from authapp.web.state import App
 
 

@@ -24,13 +24,14 @@ from werkzeug.test import TestResponse
 
 from authapp import invitations, passwords, provision, settings, users, wizard
 from authapp.audit import Actor
+from authapp.base import Base
 from authapp.config.examine import Start, examine
 from authapp.config.live import Snapshot
 from authapp.database import Database, upgrade
 from authapp.errors import Place
 from authapp.factory import create_app
 from authapp.invitations import NewUser
-from authapp.models import AuditEntry, Base, Role, SignedIn, User
+from authapp.models import AuditEntry, Role, SignedIn, User
 from authapp.paths import Locations, locate
 from authapp.variables import Variable
 from authapp.web.state import App

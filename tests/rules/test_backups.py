@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select, text
 
 from authapp import audit, backups, clock, contents, issued_tokens, settings, users
+from authapp.base import Base
 from authapp.database import Database, upgrade
 from authapp.errors import CannotMove, SchemaOutdated
-from authapp.models import AuditEntry, Base, Tries, User
+from authapp.models import AuditEntry, Tries, User
 from tests.world import ADA, BOB, CHARLIE, PASSWORD, SHELL, World, at_once, signed_in
 
 # Decided for each table: does a restore bring its rows back? What lets somebody in, or counts tries, it does not.

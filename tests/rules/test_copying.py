@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from authapp import backups, contents, copying, settings
+from authapp.base import Base
 from authapp.database import Database, require_schema, upgrade
 from authapp.errors import CannotMove
-from authapp.models import Base, SignedIn
+from authapp.models import SignedIn
 from tests.programs import PostgresServer
 from tests.world import BOB, SHELL, World, signed_in
 

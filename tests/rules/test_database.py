@@ -21,6 +21,7 @@ from sqlalchemy import MetaData, column, inspect, select, table, text
 from sqlalchemy.exc import IntegrityError
 
 from authapp import clock, directory, names, paths, provision, sessions, settings, tokens
+from authapp.base import Base
 from authapp.config import sections
 from authapp.config.overlay import Effective
 from authapp.config.sections import SessionOptions
@@ -35,7 +36,7 @@ from authapp.database import (
 )
 from authapp.directory import Query
 from authapp.errors import SchemaOutdated, StartError
-from authapp.models import Base, KnownName, NamePart, Setting, SignedIn, User, Workspace
+from authapp.models import KnownName, NamePart, Setting, SignedIn, User, Workspace
 from authapp.paths import Locations
 from tests.migrations import migrate
 from tests.programs import PostgresServer

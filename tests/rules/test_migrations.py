@@ -11,8 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, DateTime, MetaData, String, Table, select, text
 from sqlalchemy.types import JSON, Boolean
 
+from authapp.base import Base
 from authapp.database import Database, require_schema, schemas, upgrade
-from authapp.models import Base
 from tests.migrations import migrate
 
 MOMENT = datetime(2025, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)

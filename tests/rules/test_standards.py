@@ -8,7 +8,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from authapp import logins
 from authapp.audit import Actor
-from authapp.models import Base
+from authapp.base import Base
 from authapp.passwords import POLICIES
 from tests.world import BOB, PASSWORD, World
 
