@@ -20,7 +20,6 @@ from authapp.errors import BadQuery
 from authapp.models import AuditEntry
 from authapp.paging import CURSOR, DAMAGED, PAGE
 
-EXPORTED = "audit.exported"
 BATCH = 1000  # rows an export holds at once
 COLUMNS = (
     "id", "at", "event", "outcome", "road", "actor_id", "actor", "address", "target_id", "target", "detail",
@@ -219,7 +218,7 @@ def export(database: Database, asked: Wanted, form: str, by: Actor) -> Iterator[
         raise BadQuery(f"An export is one of {', '.join(WRITERS)}.", "format")
     with database.writing() as db:
         permissions.require(db, by, permissions.SEE_AUDIT)
-        audit.record(db, EXPORTED, by, format=form, filters=asked.as_asked())
+        audit.record(db, audit.EXPORTED, by, format=form, filters=asked.as_asked())
     return _texts(database, asked, form)
 
 

@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -207,8 +206,8 @@ def restore(database: Database, backup: Database, by: Actor) -> dict[str, int]:
             ended = contents.count(source)
             copied = contents.copy(source, db.connection(), LEFT_OUT)
             _renew(db)
-            over: dict[str, Any] = {name: ended[name] for name in ("sessions", "tokens")}
-            audit.record(db, "database.restored", by, users=copied["users"], **over)
+            users, sessions, tokens = copied["users"], ended["sessions"], ended["tokens"]
+            audit.record(db, "database.restored", by, users=users, sessions=sessions, tokens=tokens)
             return copied
     except SQLAlchemyError as error:
         raise CannotMove(f"Nothing was restored: {reason_of(error)}.") from None

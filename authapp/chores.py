@@ -7,14 +7,13 @@ from authapp import audit_chain, logs, refusals
 from authapp.config.live import LiveConfig
 from authapp.config.sections import Config
 from authapp.database import Database
-from authapp.refusals import Refusals
 
 INTERVAL = 60.0  # seconds
 
 
-def run(database: Database, config: Config, counted: Refusals) -> None:
+def run(database: Database, config: Config) -> None:
     """Do them all once. Raises DatabaseError; the next time does what was left."""
-    counted.flush(database)
+    refusals.flush(database)
     refusals.seal(database)
     audit_chain.seal(database)
     audit_chain.retain(database, config.audit.retention)
@@ -24,7 +23,7 @@ class Chores:
     """The chores of one process. Each process of each node does them: the database has one wait for another."""
 
     def __init__(self, database: Database, live: LiveConfig) -> None:
-        self.database, self.live, self.refusals = database, live, Refusals()
+        self.database, self.live = database, live
         self._failed = False
         self._start, self._end = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -40,7 +39,7 @@ class Chores:
     def attempt(self) -> None:
         """Do them now; what fails is logged the first time, and tried again the next."""
         try:
-            run(self.database, self.live.current.config, self.refusals)
+            run(self.database, self.live.current.config)
         except Exception as error:  # noqa: BLE001 - the server goes on serving, and a minute later tries again
             if not self._failed:
                 logs.log.error("the audit table could not be sealed; this is tried every minute", exc_info=error)
@@ -52,7 +51,7 @@ class Chores:
         """End the thread, and write down what was counted, because this process ends."""
         self._end.set()
         try:
-            self.refusals.flush(self.database)
+            refusals.flush(self.database)
         except Exception as error:  # noqa: BLE001 - the process ends anyway
             logs.log.error("the last refused sign-ins could not be written down", exc_info=error)
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from authapp import paths
 from authapp.errors import SchemaOutdated, StartError
+from authapp.tally import Tally
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
 # What keeps a request from waiting for a database that is gone, stuck or overrun: seconds, then milliseconds.
@@ -48,6 +49,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _set_up_postgresql)
+        self.refused = Tally()  # what this process will write down of a flood
         self._writer = self.engine.execution_options(authapp_writes=True)
 
     @contextmanager

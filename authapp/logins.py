@@ -175,7 +175,7 @@ def _try(database: Database, effective: Effective, username: str, password: str,
     with passwords.SLOTS.take(known=named.known):
         with database.writing() as db:
             taken = throttle.take(db, effective.config.throttle, named.bucket)
-        _require_a_try(taken.wait, by)
+        _require_a_try(database, taken.wait, by)
         right = passwords.verify(named.password_hash, password)
         if named.owners_hash and passwords.needs_rehash(named.owners_hash):
             # The owner's hash takes another time than everybody else's; so let each try take both.
@@ -195,12 +195,14 @@ def _look_up(database: Database, effective: Effective, username: str, by: Actor)
         password_hash = users.password_hash_of(db, user) if user else None
         stored = settings.credentials(db)
         known = throttle.is_known(db, where)
-    _require_a_try(wait, by)
+    _require_a_try(database, wait, by)
     return _Named(where, known, password_hash, stored.password_hash if stored else None)
 
 
-def _require_a_try(wait: timedelta | None, by: Actor) -> None:
+def _require_a_try(database: Database, wait: timedelta | None, by: Actor) -> None:
     if wait is not None:
+        # Written down once a minute: a flood must not fill the audit table.
+        database.refused.count(throttle.network_of(by.address))
         _log_failure(by, "locked")
         raise LoginFailed("locked", retry_after=max(wait, timedelta(seconds=1)))
 

@@ -29,12 +29,12 @@ def sign_up(
     name, clean_full_name = names.clean_username(username), names.clean_full_name(full_name)
     bucket = throttle.bucket(effective.secret_key, ANYBODY, by.address)
     with database.reading() as db:  # before the slow look at the password
-        _require_a_try(throttle.has_to_wait(db, effective.config.throttle, bucket, alone=True))
+        _require_a_try(database, by, throttle.has_to_wait(db, effective.config.throttle, bucket, alone=True))
     user_passwords.policy(effective).require(password, user_passwords.context(effective, name))
     with passwords.SLOTS.take(known=False):
         with database.writing() as db:
             taken = throttle.take(db, effective.config.throttle, bucket, alone=True)
-        _require_a_try(taken.wait)
+        _require_a_try(database, by, taken.wait)
         password_hash = passwords.hash_password(password)
     with database.writing() as db:
         settings.hold(db)
@@ -53,8 +53,9 @@ def sign_up(
             audit.record(db, "user.signed-up", by, target=user, active=active)
 
 
-def _require_a_try(wait: timedelta | None) -> None:
+def _require_a_try(database: Database, by: Actor, wait: timedelta | None) -> None:
     if wait is not None:
+        database.refused.count(throttle.network_of(by.address))
         raise TooManyTries(wait)
 
 

@@ -23,8 +23,8 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# The command line finds its database by itself, in the folder it is called in, and that one is SQLite.
-ON_BOTH = {"rules", "web"}
+# The rules hold on both; pages, API and command line only call them, and are tested on SQLite.
+ON_BOTH = {"rules"}
 SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of rules and web that ask for the world on both databases, except those about SQLite itself."""
+    """Run the tests of the rules that ask for the world on both databases, except those about SQLite itself."""
     if "database_url" in metafunc.fixturenames:
         on_both = metafunc.definition.path.parent.name in ON_BOTH
         about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None

@@ -80,7 +80,7 @@ def test_export_into_a_file(run: Run, cast: World, tmp_path: Path, form: str) ->
     found = list(csv.DictReader(io.StringIO(text, newline=""))) if form == "csv" else text.splitlines()
     assert len(found) == len(cast.events())
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
-    assert [entry.detail["format"] for entry in cast.audit(audit_log.EXPORTED)] == [form]
+    assert [entry.detail["format"] for entry in cast.audit(audit.EXPORTED)] == [form]
 
 
 @pytest.mark.usefixtures("cast")
@@ -97,7 +97,7 @@ def test_no_file_is_replaced(run: Run, cast: World, tmp_path: Path, *, link: boo
     file.symlink_to(target) if link else file.write_text("mine")
     assert is_one_sentence(run("audit", "export", "--format", "csv", "file"))
     assert not target.exists() if link else file.read_text() == "mine"
-    assert cast.audit(audit_log.EXPORTED) == []
+    assert cast.audit(audit.EXPORTED) == []
 
 
 @pytest.mark.usefixtures("cast")

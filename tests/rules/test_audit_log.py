@@ -156,7 +156,7 @@ def test_plain_users_are_refused(cast: World) -> None:
         audit_log.page(db, audit_log.Wanted(), by)
     with pytest.raises(NotAllowed):
         audit_log.export(cast.database, audit_log.Wanted(), "csv", by)
-    assert cast.audit(audit_log.EXPORTED) == []
+    assert cast.audit(audit.EXPORTED) == []
 
 
 # -- exports --------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_plain_users_are_refused(cast: World) -> None:
 def test_an_export_is_written_down(written: World) -> None:
     """Who exported what, and how, is an entry itself."""
     exported(written, "jsonl", outcome="wrong", since="2030-01-01")
-    (entry,) = written.audit(audit_log.EXPORTED)
+    (entry,) = written.audit(audit.EXPORTED)
     filters = {"outcome": "wrong", "since": "2030-01-01T00:00:00+00:00"}
     assert (entry.road, entry.detail) == ("command line", {"format": "jsonl", "filters": filters})
 

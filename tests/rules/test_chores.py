@@ -21,7 +21,7 @@ from authapp.chores import Chores
 from authapp.database import Database
 its = Chores(Database(sys.argv[1]), None)
 its.start()
-its.refusals.count("192.0.2.1")
+its.database.refused.count("192.0.2.1")
 """
 
 
@@ -91,7 +91,7 @@ def test_an_end_without_a_database_is_quiet(its: Chores) -> None:
     """A process whose database is gone ends all the same, and logs what is lost."""
     with its.database.writing() as db:
         db.connection().exec_driver_sql("DROP TABLE refusals")
-    its.refusals.count(NETWORK)
+    its.database.refused.count(NETWORK)
     with capture_logs() as lines:
         its.finish()
     assert [line["log_level"] for line in lines] == ["error"]

@@ -3,10 +3,12 @@
 from contextlib import suppress
 
 import pytest
+from sqlalchemy import select
 
-from authapp import logins, passwords, wizard
+from authapp import logins, passwords, refusals, wizard
 from authapp.audit import Actor
 from authapp.errors import Busy, LoginFailed
+from authapp.models import Refusal
 from authapp.slots import Slots
 from tests.hasher import CountingHasher
 from tests.world import ADA, BOB, PASSWORD, World
@@ -80,6 +82,16 @@ def test_the_refused_are_not_hashed_and_write_nothing(attacked: World, hasher: C
     before = attacked.tables()
     outcome(attacked, ADA, PASSWORD, "203.0.113.9")
     assert (hasher.verified, attacked.tables()) == (0, before)
+
+
+def test_a_flood_is_written_down_once(attacked: World) -> None:
+    """All that a network was refused within a minute becomes one number, and no entries."""
+    _ = [outcome(attacked, ADA, PASSWORD, "203.0.113.9") for _ in range(5)]
+    refusals.flush(attacked.database)
+    with attacked.database.reading() as db:
+        found = {row.network: row.count for row in db.scalars(select(Refusal))}
+    assert found["203.0.113.9"] == 5
+    assert attacked.events().count("sign-in wrong") == 7
 
 
 def test_no_place_takes_no_try(cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
