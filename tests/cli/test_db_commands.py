@@ -60,9 +60,9 @@ def test_status_shows_no_password(run: Run, world: World, postgres_url: str) -> 
 def test_upgrade(run: Run, world: World) -> None:
     """`db upgrade` says from which schema to which, and a second time that there is nothing to do."""
     with world.database.writing() as db:
-        db.execute(text("DROP TABLE tokens"))
-    set_schema(world, "0002")
-    assert said(run("db", "upgrade")) == f"The schema was 0002 and is {SCHEMA} now.\n"
+        db.execute(text("DROP TABLE nodes"))
+    set_schema(world, "0006")
+    assert said(run("db", "upgrade")) == f"The schema was 0006 and is {SCHEMA} now.\n"
     assert said(run("db", "upgrade")) == f"The schema is {SCHEMA} already; nothing was changed.\n"
 
 

@@ -28,7 +28,7 @@ COPY = """
     SELECT {id}, at, event, outcome, road, actor, address, target, detail, {block} FROM audit LIMIT 1
 """
 # PostgreSQL takes no value that is none of its column.
-only_sqlite = pytest.mark.parametrize("database_url", [None], ids=["sqlite"])
+only_sqlite = pytest.mark.sqlite(reason="PostgreSQL takes no such values")
 
 
 @pytest.fixture

@@ -313,7 +313,7 @@ def test_writers_wait_for_a_restore(cast: World) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("database_url", [None])  # its file is restored into another database
+@pytest.mark.sqlite(reason="its file is restored into another database")
 def test_a_writer_who_does_not_end(cast: World, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where somebody writes and does not end, a restore gives up in a sentence and changes nothing."""
     monkeypatch.setattr(contents, "LOCK_TRIES", 1)
@@ -355,7 +355,7 @@ def spoil(file: Path, how: str) -> None:
         change(file, how)
 
 
-@pytest.mark.parametrize("database_url", [None])  # a backup is the same file on both databases
+@pytest.mark.sqlite(reason="a backup is the same file on both databases")
 @pytest.mark.parametrize(
     ("how", "words"),
     [
@@ -389,7 +389,7 @@ def test_a_folder_is_no_backup(world: World) -> None:
         pass
 
 
-@pytest.mark.parametrize("database_url", [None])
+@pytest.mark.sqlite(reason="it is about the file of SQLite")
 def test_a_database_file_can_be_restored(cast: World) -> None:
     """The file of a stopped installation on SQLite, copied by hand, does as a backup."""
     cast.close()

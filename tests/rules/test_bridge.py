@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -39,7 +40,8 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    with ThreadPoolExecutor(1) as threads:  # in this one a browser of other tests may run a loop
+        threads.submit(asyncio.run, app(scope, receive, send)).result()
     return sent[0]["status"], b"".join(message["body"] for message in sent[1:])
 
 

@@ -77,7 +77,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def start(node: Server, options: str = "") -> Server:
     """Start a node where nobody has to wait after wrong passwords: so often, each is refused for itself."""
-    node.write_config(f"throttle: {{attempts: 1000}}\n{options}\n")
+    node.write_config(f"throttle: {{attempts: 1000, network-attempts: 10000}}\n{options}\n")
     return node.start()
 
 

@@ -25,7 +25,8 @@ FORGERIES = [
     f"2026-11-26T06:54:23.418440Z [warning  ] sign-in failed   {REST}",
     f'{{"address": "{FORGED}", "road": "form", "reason": "wrong", {JSON_REST}',
 ]
-HEADERS = ("USER_AGENT", "X_FORWARDED_FOR", "REFERER", "X_REQUEST_ID", "ACCEPT_LANGUAGE")
+# Not Referer: a form that comes from another site is refused before anybody guesses.
+HEADERS = ("USER_AGENT", "X_FORWARDED_FOR", "X_REQUEST_ID", "ACCEPT_LANGUAGE")
 TRIES = 12  # more than the throttle lets through
 BREAKS = ["\n", "\r\n", "\r", "\x1b[2K\x1b[1G", "\u2028", '"\n', "'\n"]
 

@@ -67,7 +67,10 @@ HARMLESS = [
 def as_a_browser_reads_it(address: str) -> str:
     """Return the origin an address leads to from here, read as the URL standard says."""
     kept = re.sub(r"[\t\n\r]", "", address.strip("".join(map(chr, range(33))))).replace("\\", "/")
-    parts = urlsplit(urljoin(f"{HOME}/login", kept))
+    try:
+        parts = urlsplit(urljoin(f"{HOME}/login", kept))
+    except ValueError:  # no address at all: newer versions of Python look into the brackets
+        return HOME
     return f"{parts.scheme}://{parts.netloc}"
 
 
