@@ -55,7 +55,7 @@ def change(file: Path, *statements: str) -> None:
 def try_wrongly(world: World) -> None:
     """Leave a wrong try."""
     with world.database.writing() as db:
-        db.add(Tries(key="k", account="a", count=3, window_started_at=clock.now()))
+        db.add(Tries(key="k", account="a", count=3, expires_at=clock.now()))
 
 
 @contextmanager
@@ -334,7 +334,7 @@ def test_a_writer_who_does_not_end(cast: World, postgres_url: str, monkeypatch: 
 def test_an_older_backup_is_brought_up_to_date(cast: World) -> None:
     """A backup of an older schema is upgraded in a copy, and the file stays as it is."""
     file = backed_up(cast)
-    change(file, "DROP TABLE tokens", "UPDATE alembic_version SET version_num = '0002'")
+    change(file, "DROP TABLE nodes", "UPDATE alembic_version SET version_num = '0006'")
     before = file.read_bytes()
     restore(cast, file)
     assert file.read_bytes() == before
