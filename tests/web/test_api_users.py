@@ -147,7 +147,7 @@ def test_a_batch_is_all_or_nothing(cast: World) -> None:
     assert (answer.status_code, {entry["row"] for entry in entries}) == (422, {2, 3, 4})
     assert {entry["field"] for entry in entries} == {"1.username", "2.username", "3.password"}
     assert (answer.json or {})["detail"].startswith("Row 2:")
-    assert "u1" not in str(cast.tables()["users"])
+    assert "'u1'" not in str(cast.tables()["users"])  # with its quotes: a hash may hold the letters
 
 
 @pytest.mark.parametrize("rows", [[], [{"username": f"u{number}"} for number in range(501)]])
