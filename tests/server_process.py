@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+from sqlalchemy import NullPool, create_engine
 
 from authapp.config.live import LOOK_INTERVAL
 from tests.world import ADA, PASSWORD, csrf_token
@@ -104,11 +105,15 @@ class Client:
 
 @dataclass
 class Server:
-    """One installation in a folder, and the process group that serves it."""
+    """One installation in a folder, and the process group that serves it.
+
+    `database_url`: the PostgreSQL database it uses; by default a SQLite file in the folder.
+    """
 
     folder: Path
     port: int = field(default_factory=free_port)
     workers: int = 2
+    database_url: str | None = None
     process: subprocess.Popen[bytes] | None = None
 
     # -- starting and stopping ----------------------------------------------------------------------------
@@ -133,7 +138,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=clean_environment(),
+                env=self.environment(),
                 process_group=0,
             )
         return self.process
@@ -189,6 +194,11 @@ class Server:
         assert self.stop() == 0
         return self.start()
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its processes."""
+        database = {"AUTHAPP_DATABASE_URL": self.database_url} if self.database_url else {}
+        return {**clean_environment(), **database}
+
     def worker_pids(self) -> set[int]:
         """Return the processes that serve."""
         assert self.process is not None
@@ -197,7 +207,7 @@ class Server:
     def run(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run another command of authapp in the same folder, typing a line into it."""
         command = [sys.executable, "-m", "authapp", *arguments]
-        where = {**clean_environment(), "PYTHONPATH": str(APP.parent)}
+        where = {**self.environment(), "PYTHONPATH": str(APP.parent)}
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -266,19 +276,27 @@ class Server:
     # -- what the database says ---------------------------------------------------------------------------
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the SQLite file directly."""
-        with closing(sqlite3.connect(self.folder / "data" / "authapp.db", timeout=30)) as database:
-            return database.execute(query).fetchall()
+        """Ask the database directly; on SQLite, times and JSON come as text."""
+        return [tuple(row) for row in self._execute(query)]
 
     def forget_proofs(self) -> None:
         """Pretend that everybody who is signed in typed the password an hour ago."""
-        with closing(sqlite3.connect(self.folder / "data" / "authapp.db", timeout=10)) as connection, connection:
-            connection.execute("UPDATE sessions SET proved_at = datetime(proved_at, '-1 hour') || '.000000'")
+        on_sqlite = "UPDATE sessions SET proved_at = datetime(proved_at, '-1 hour') || '.000000'"
+        on_postgresql = "UPDATE sessions SET proved_at = proved_at - interval '1 hour'"
+        self._execute(on_postgresql if self.database_url else on_sqlite)
 
     def setting(self, key: str) -> Any:
         """Return a row of the Settings table, or None."""
         found = self.rows(f"SELECT value FROM settings WHERE key = '{key}'")  # noqa: S608 - the tests' own words
-        return json.loads(found[0][0]) if found else None
+        value = found[0][0] if found else None
+        return json.loads(value) if isinstance(value, str) else value
+
+    def _execute(self, statement: str) -> Sequence[Any]:
+        url = self.database_url or f"sqlite:///{self.folder / 'data' / 'authapp.db'}"
+        waits = {} if self.database_url else {"timeout": 30}
+        with create_engine(url, poolclass=NullPool, connect_args=waits).begin() as connection:
+            result = connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+            return result.fetchall() if result.returns_rows else []
 
     def count(self, event: str) -> int:
         """Count the audit rows of an event."""
@@ -286,9 +304,9 @@ class Server:
 
 
 @contextmanager
-def installation(folder: Path, workers: int = 2) -> Iterator[Server]:
+def installation(folder: Path, workers: int = 2, database_url: str | None = None) -> Iterator[Server]:
     """Give a folder to a server, and end whatever it started when the block ends."""
-    server = Server(folder, workers=workers)
+    server = Server(folder, workers=workers, database_url=database_url)
     try:
         yield server
     finally:
