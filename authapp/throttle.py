@@ -119,7 +119,7 @@ def _limits(options: Throttle, where: Bucket, *, known: bool) -> "Limits":
 
     They are always in this order: two tries that waited for each other's rows would never end.
     """
-    from authapp.counters import Limit  # noqa: PLC0415 - as in _counters
+    from authapp.counters import Limit  # noqa: PLC0415 - it imports the same library
 
     account, network, user_id = where.account, where.network, where.user_id
     shared = [

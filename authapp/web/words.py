@@ -34,7 +34,7 @@ EVENTS = {
     "sign-in inactive": "Refused: right password, but not active",
     "sign-in wrong": "Refused: wrong password",
     "sign-in.locked": "Locked after too many wrong passwords",
-    "sign-in.refused": "Refused in a minute, because of too many wrong passwords",
+    "sign-in.refused": "Refused in a minute, because of too many tries",
     "sign-in.unlocked": "Unlocked",
     "sign-out": "Signed out",
     "token.all-revoked": "All tokens revoked",
