@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from authapp import paths
 from authapp.errors import SchemaOutdated, StartError
+from authapp.sqlite_file import FileId, SqliteFile
 from authapp.tally import Tally
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
@@ -37,15 +38,23 @@ DatabaseError = SQLAlchemyError
 
 
 class Database:
-    """One database: its engine, and the two kinds of transaction."""
+    """One database: its engine, and the two kinds of transaction.
 
-    def __init__(self, url: str) -> None:
+    `file_id`: the SQLite file it must be; by default whichever is there. `may_create`: where there is none, one is
+    made; a process that serves must not, because an empty one looks like an installation nobody has set up.
+    """
+
+    def __init__(self, url: str, file_id: FileId | None = None, *, may_create: bool = True) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         options: dict[str, Any] = {} if self.is_sqlite else _postgresql_options(url)
         self.engine: Engine = create_engine(url, hide_parameters=True, **options)
+        path = sqlite_file(url)
+        self.file = SqliteFile(path, file_id, may_create=may_create) if path else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
+            if self.file:
+                _keep_to(self.file, self.engine)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _set_up_postgresql)
@@ -63,6 +72,8 @@ class Database:
         """Open a transaction that writes: all of it is kept, or after an exception nothing."""
         with Session(self._writer, expire_on_commit=False) as db, db.begin():
             yield db
+        if self.file:
+            self.file.require()  # taken away meanwhile, it would be a yes to what nobody will find
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -116,6 +127,17 @@ def sqlite_file(url: str) -> Path | None:
     if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith(":"):
         return None
     return Path(parts.database)
+
+
+def _keep_to(file: SqliteFile, engine: Engine) -> None:
+    """Let an engine open no other file, and begin nothing while another one, or none, is in its place."""
+
+    def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+        arguments[0], named["uri"] = file.address(), True
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", lambda *_: file.opened())
+    event.listen(engine, "begin", lambda _: file.require())
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
