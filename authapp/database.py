@@ -6,7 +6,7 @@ Two kinds of transaction: `reading` and `writing`. On SQLite a writing one takes
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from authapp.sqlite_file import FileId, SqliteFile
 from authapp.tally import Tally
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
+SHORT_TIMEOUT = 200  # milliseconds, on both, for what may as well be left out
 # What keeps a request from waiting for a database that is gone, stuck or overrun: seconds, then milliseconds.
 POOL_TIMEOUT = 5  # for a connection that others of this process have
 CONNECT_TIMEOUT = 5  # for PostgreSQL to take a connection
@@ -58,6 +59,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _set_up_postgresql)
+            event.listen(self.engine, "begin", _begin_postgresql)
         self.refused = Tally()  # what this process will write down of a flood
         self._writer = self.engine.execution_options(authapp_writes=True)
 
@@ -70,7 +72,24 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that writes: all of it is kept, or after an exception nothing."""
-        with Session(self._writer, expire_on_commit=False) as db, db.begin():
+        with self._writing(self._writer) as db:
+            yield db
+
+    @contextmanager
+    def in_passing(self) -> Iterator[Session]:
+        """Open a transaction that writes what may as well be left out: it hardly waits, and its failure is passed over.
+
+        Whoever only reads must not be refused because a note of that cannot be kept.
+        """
+        with (
+            suppress(DatabaseError),
+            self._writing(self._writer.execution_options(authapp_wait=SHORT_TIMEOUT)) as db,
+        ):
+            yield db
+
+    @contextmanager
+    def _writing(self, engine: Engine) -> Iterator[Session]:
+        with Session(engine, expire_on_commit=False) as db, db.begin():
             yield db
         if self.file:
             self.file.require()  # taken away meanwhile, it would be a yes to what nobody will find
@@ -167,9 +186,31 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:
     connection.autocommit = False
 
 
+def _begin_postgresql(connection: Connection) -> None:
+    if wait := connection.get_execution_options().get("authapp_wait"):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {wait}")
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("authapp_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("authapp_writes"):
+        connection.exec_driver_sql("BEGIN")
+    elif wait := options.get("authapp_wait"):
+        with _waiting(connection, wait):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _waiting(connection: Connection, milliseconds: int) -> Iterator[None]:
+    """Let a SQLite connection wait for another writer so long, until the block ends."""
+    raw: Any = connection.connection.driver_connection
+    raw.execute(f"PRAGMA busy_timeout = {milliseconds}")
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
 
 
 # -- schema ---------------------------------------------------------------------------------------------------
