@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def in_passing(self) -> Iterator[Session]:
-        """Open a transaction that writes what may as well be left out: it hardly waits, and its failure is passed over.
+        """Open a transaction that writes what may be left out: it hardly waits, and its failure is passed over.
 
         Whoever only reads must not be refused because a note of that cannot be kept.
         """
