@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from authapp import paths
 from authapp.errors import SchemaOutdated, StartError
-from authapp.sqlite_file import FileId, SqliteFile
+from authapp.sqlite_file import FileId, SqliteFile, keep_to
 from authapp.tally import Tally
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
@@ -55,7 +55,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
             if self.file:
-                _keep_to(self.file, self.engine)
+                keep_to(self.file, self.engine)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _set_up_postgresql)
@@ -146,17 +146,6 @@ def sqlite_file(url: str) -> Path | None:
     if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith(":"):
         return None
     return Path(parts.database)
-
-
-def _keep_to(file: SqliteFile, engine: Engine) -> None:
-    """Let an engine open no other file, and begin nothing while another one, or none, is in its place."""
-
-    def connect(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
-        arguments[0], named["uri"] = file.address(), True
-
-    event.listen(engine, "do_connect", connect)
-    event.listen(engine, "connect", lambda *_: file.opened())
-    event.listen(engine, "begin", lambda _: file.require())
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

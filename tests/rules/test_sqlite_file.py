@@ -95,6 +95,16 @@ def test_a_process_that_serves_makes_no_database(tmp_path: Path, *, is_there: bo
     assert [found.stat().st_size for found in tmp_path.iterdir()] == ([0] if is_there else [])
 
 
+def test_a_file_that_only_others_may_write(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that serves opens no file it can only read, so that it works again as soon as it may write."""
+    database = Database(f"sqlite:///{file}", may_create=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)  # root may write everything
+        with pytest.raises(OperationalError):
+            write(database)
+    write(database)
+
+
 def test_a_command_makes_a_database_once(tmp_path: Path) -> None:
     """A process that may found an installation makes a file, and not another one after that."""
     database = Database(f"sqlite:///{tmp_path / 'authapp.db'}")
