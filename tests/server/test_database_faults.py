@@ -238,7 +238,7 @@ def replace_workers(server: Server) -> None:
 
 
 def test_a_worker_that_starts_meanwhile(shared: Server, stories: dict[str, Story]) -> None:
-    """A worker that starts while another database has the file's name takes none but the one the server began with."""
+    """A worker that starts while another database has the file's name takes only the one the server began with."""
     assert stories
     owner = shared.signed_in()
     with foreign(shared):
