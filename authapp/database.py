@@ -141,9 +141,9 @@ def sqlite_url(file: Path) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite URL, or None."""
+    """Return the file of a SQLite URL, or None, also for an address in SQLite's own words (`file:…`)."""
     parts = make_url(url)
-    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith(":"):
+    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith((":", "file:")):
         return None
     return Path(parts.database)
 

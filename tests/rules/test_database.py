@@ -463,7 +463,12 @@ def test_database_urls(wanted: str | None, url: str) -> None:
 
 @pytest.mark.parametrize(
     ("url", "file"),
-    [("sqlite:////a/b.db", Path("/a/b.db")), ("sqlite:///:memory:", None), ("postgresql://host/db", None)],
+    [
+        ("sqlite:////a/b.db", Path("/a/b.db")),
+        ("sqlite:///:memory:", None),
+        ("sqlite:///file:/a/b.db?mode=ro&uri=true", None),
+        ("postgresql://host/db", None),
+    ],
 )
 def test_sqlite_files(url: str, file: Path | None) -> None:
     """Only a SQLite URL names a file."""

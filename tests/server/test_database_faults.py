@@ -23,7 +23,8 @@ from tests.world import ADA, OTHER_PASSWORD, PASSWORD
 pytestmark = pytest.mark.xdist_group("server-database-faults")
 
 BY_PROGRAM = " of a program"
-COUNTED = ("users", "sessions", "tokens", "audit")
+# What authapp writes down by itself, once a minute, is left out.
+COUNTED = ("users", "sessions", "tokens", "audit WHERE road <> 'authapp'")
 
 
 def file_of(server: Server) -> Path:
@@ -218,15 +219,13 @@ def test_who_watches_it(stories: dict[str, Story], name: str) -> None:
 def test_the_log_says_why(stories: dict[str, Story], name: str) -> None:
     """Each refusal is one line in the log that says why, without a traceback."""
     lines = [line for line in stories[name].log if line["event"] != "request"]
-    assert len(lines) >= 4
-    assert {(line["event"], bool(line["reason"]), "exception" in line) for line in lines} == {
-        ("the database refused", True, False)
-    }
+    assert len([line for line in lines if line["event"] == "the database refused"]) >= 4
+    assert [line for line in lines if "exception" in line or not line.get("reason")] == []
 
 
 def test_the_parent_goes_on(shared: Server, stories: dict[str, Story]) -> None:
     """After faults the process above the workers says again that this server is alive."""
-    wait_for(lambda: beat(shared) > stories["foreign"].beat, "another beat")
+    wait_for(lambda: beat(shared) > stories["foreign"].beat, "another beat", patience=60)
 
 
 def replace_workers(server: Server) -> None:

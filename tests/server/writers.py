@@ -111,7 +111,7 @@ def killed_while_writing(server: Server, name: str, least: int = 5) -> Told:
     """Let eight clients write, kill the server when each kind was answered so often, and start it again."""
     with writing(server, name) as told:
         try:
-            wait_for(lambda: told.of_each >= least, "answers of each kind")
+            wait_for(lambda: told.of_each >= least, "answers of each kind", patience=60)
         finally:
             server.kill()
     server.start()
