@@ -225,6 +225,8 @@ def current_schema(connection: Connection) -> str | None:
 
 def require_schema(database: Database) -> None:
     """Raise SchemaOutdated unless the database's schema is the one this version works with."""
+    if database.file and database.file.is_to_come():
+        raise SchemaOutdated(None, expected_schema())
     with database.engine.connect() as connection:
         current = current_schema(connection)
     if current != (expected := expected_schema()):

@@ -57,6 +57,17 @@ class SqliteFile:
         if self.known not in (None, found):
             raise _refusal("another file is in the database's place; put the former one back, or restart authapp")
 
+    def is_to_come(self) -> bool:
+        """Tell whether nobody has made it yet, as far as one can see."""
+        if self.known is not None:
+            return False
+        try:
+            return self.path.stat().st_size == 0
+        except FileNotFoundError:
+            return self.path.parent.is_dir()
+        except OSError:
+            return False
+
     def _found(self) -> FileId:
         try:
             status = self.path.stat()

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from authapp import settings
-from authapp.database import Database, sqlite_url, upgrade
+from authapp.database import Database, require_schema, sqlite_url, upgrade
+from authapp.errors import SchemaOutdated
 from authapp.sqlite_file import FileId
 
 
@@ -84,7 +85,10 @@ def test_a_file_that_is_back(database: Database, file: Path) -> None:
     write(database)
 
 
-@pytest.mark.parametrize("is_there", [True, False], ids=["empty", "missing"])
+is_empty_or_missing = pytest.mark.parametrize("is_there", [True, False], ids=["empty", "missing"])
+
+
+@is_empty_or_missing
 def test_a_process_that_serves_makes_no_database(tmp_path: Path, *, is_there: bool) -> None:
     """Whoever serves makes no database of a missing or empty file; it is left as it is."""
     file = tmp_path / "authapp.db"
@@ -93,6 +97,16 @@ def test_a_process_that_serves_makes_no_database(tmp_path: Path, *, is_there: bo
     with pytest.raises(OperationalError):
         write(Database(f"sqlite:///{file}", may_create=False))
     assert [found.stat().st_size for found in tmp_path.iterdir()] == ([0] if is_there else [])
+
+
+@is_empty_or_missing
+def test_a_database_that_is_still_to_come(tmp_path: Path, *, is_there: bool) -> None:
+    """A process that serves before anybody made a database says what to run."""
+    file = tmp_path / "authapp.db"
+    if is_there:
+        file.touch()
+    with pytest.raises(SchemaOutdated, match="authapp bootstrap"):
+        require_schema(Database(f"sqlite:///{file}", may_create=False))
 
 
 def test_a_file_that_only_others_may_write(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
