@@ -236,9 +236,9 @@ def replace_workers(server: Server) -> None:
     wait_for(lambda: not server.worker_pids() & before and server.is_up(), "other workers serve")
 
 
-def test_a_worker_that_starts_meanwhile(shared: Server, stories: dict[str, Story]) -> None:
+def test_a_worker_that_starts_meanwhile(shared: Server, sqlite_cast: SqliteCopy) -> None:
     """A worker that starts while another database has the file's name takes only the one the server began with."""
-    assert stories
+    shutil.copy(sqlite_cast.file, shared.folder / "foreign.db")
     owner = shared.signed_in()
     with foreign(shared):
         replace_workers(shared)
