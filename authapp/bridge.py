@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from authapp.logs import log
+from authapp.web import unseen
 from authapp.web.state import ALIVE
 
 THREADS = 32  # requests a worker answers at once; those that wait for the database are among them
@@ -198,7 +199,9 @@ async def _send(send: Send, message: Message) -> None:
 async def _refuse(scope: Scope, send: Send, refusal: NotTaken) -> None:
     """Answer in place of the app, and end the connection: nobody waits for the rest."""
     log.info("request", method=scope["method"], path=scope["path"], status=refusal.status)
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-    headers += [(b"connection", b"close"), (b"retry-after", b"5"), (b"x-content-type-options", b"nosniff")]
+    fields, text = unseen.refusal(scope["path"], refusal.status, str(refusal))
+    body = text.encode()
+    fields |= {"Connection": "close", "Retry-After": "5", "Content-Length": str(len(body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send(_part(f"{refusal}\n".encode()))
+    await send(_part(body))

@@ -23,6 +23,7 @@ from authapp.factory import create_app
 from authapp.installed import Installed
 from authapp.models import new_id
 from authapp.paths import Locations
+from authapp.sqlite_file import FileId
 
 CONNECTIONS = 2000  # a worker holds at once; one that sends nothing for 30 seconds is closed
 OPEN_FILES = 8192  # connections and all else, where the system lets a process have so many
@@ -37,28 +38,28 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     _greet(installed)
     _watch(installed.live)
     with _listed(installed.database, installed.live):
-        _serve(address, server.port, server.workers, Loader(installed.live))
+        _serve(address, server.port, server.workers, Loader(installed))
 
 
 class Loader:
     """Makes a worker's app. It is sent to each worker anew, and takes along what the parent knows by then."""
 
-    def __init__(self, live: LiveConfig) -> None:
-        self.live = live
+    def __init__(self, installed: Installed) -> None:
+        self.live, self.file = installed.live, installed.database.file
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be in the worker a call of `load_worker`."""
-        return partial, (load_worker, self.live.locations, self.live.start)
+        return partial, (load_worker, self.live.locations, self.live.start, self.file and self.file.known)
 
 
-def load_worker(locations: Locations, start: Start, *_: object) -> Bridge:
+def load_worker(locations: Locations, start: Start, file_id: FileId | None, *_: object) -> Bridge:
     """Make the app of this worker process; its parent reports the config's problems."""
     os.umask(0o077)
     _open_more_files()
     # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
-    app = create_app(locations, start, quiet=True)
+    app = create_app(locations, start, file_id, quiet=True)
     _watch(app.live)
     app.chores.start()
     return Bridge(app)

@@ -116,7 +116,7 @@ def _of_token(found: tuple[Token, User] | None, via: Literal["token", "jwt"]) ->
         raise BadCredentials
     row, user = found
     if issued_tokens.is_worth_touching(row):
-        with database().writing() as db:
+        with database().in_passing() as db:
             issued_tokens.touch(db, row.id, request.remote_addr or "")
     return Identity(
         user.id,
@@ -141,7 +141,7 @@ def _from_session() -> Visitor | None:
         row, user = found
         must_review = users.has_to_look(db, user)
     if sessions.is_worth_touching(row):
-        with database().writing() as db:
+        with database().in_passing() as db:
             sessions.touch(db, row.id)
     identity = Identity(
         user.id,

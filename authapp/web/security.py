@@ -195,7 +195,12 @@ def _challenge() -> str:
 
 def is_for_programs() -> bool:
     """Tell whether an address is below the API's, also where nothing is: there every refusal is a problem."""
-    return request.path.startswith("/api/")
+    return is_below_api(request.path)
+
+
+def is_below_api(path: str) -> bool:
+    """Tell the same of a path."""
+    return path.startswith("/api/")
 
 
 def is_browser() -> bool:

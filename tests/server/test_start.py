@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import Server, credentials, every_worker, every_worker_looks, installation, wait_for
+from tests.server_process import (
+    WITHOUT_PRIVILEGE,
+    Server,
+    credentials,
+    every_worker,
+    every_worker_looks,
+    installation,
+    wait_for,
+)
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
 
 pytestmark = pytest.mark.xdist_group("server-start")
 
-# Root may write everywhere, so it lays that right down first.
-WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 # As good as a full disk: no file may grow beyond a few KiB, which is enough for what is printed.
 ON_A_FULL_DISK = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh")
 
