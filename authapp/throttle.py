@@ -244,7 +244,7 @@ def count_locks(db: Session, options: Throttle) -> dict[str, int]:
     """Return how many have to wait now, of each kind."""
     kind = case(*((Tries.key.startswith(f"{one}/"), one) for one in KINDS)).label("kind")
     found = select(kind, func.count()).where(_is_used_up(options)).group_by("kind")
-    return dict.fromkeys(KINDS, 0) | dict(db.execute(found).tuples().all())
+    return dict.fromkeys(KINDS, 0) | dict(db.execute(found).all())
 
 
 def lift(db: Session, account: str, *, networks: bool = False) -> int:

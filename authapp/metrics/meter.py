@@ -21,6 +21,7 @@ from typing import Any
 
 from authapp.logs import log
 from authapp.models import new_id
+from authapp.names import ID
 
 INTERVAL = 1.0  # seconds between two looks whether there is something to write
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds, Prometheus' own choice
@@ -168,7 +169,8 @@ def folder(data: Path) -> Iterator[Path]:
     """Yield where the workers of one server may write; clear away what servers left that were killed."""
     for old in data.glob(f"{FOLDER}*"):
         with suppress(OSError):
-            _clear_away(old)
+            if ID.fullmatch(old.name.removeprefix(FOLDER)):
+                _clear_away(old)
     mine = data / f"{FOLDER}{new_id()}"
     try:
         yield mine

@@ -74,7 +74,7 @@ def _users(db: Session) -> Iterator[Sample]:
 
 def _tokens(db: Session) -> Iterator[Sample]:
     alive = select(Token.scope, func.count()).join(User, User.id == Token.user_id).where(issued_tokens.opens())
-    found = dict(db.execute(alive.group_by(Token.scope)).tuples().all())
+    found = dict(db.execute(alive.group_by(Token.scope)).all())
     for scope in Scope:
         yield "api_tokens", {"scope": scope.value}, found.get(scope, 0)
 

@@ -111,3 +111,24 @@ def test_an_answer_without_a_length() -> None:
     parts: list[Message] = []
     assert bridge.run(count, {}, parts.append)[0]["body"] == b""
     assert [part.get("body") for part in parts] == [None, b"1", b"2"]
+
+
+def test_how_much_there_is_to_do() -> None:
+    """While a request is answered, a thread is busy and its body is held; afterwards neither."""
+    seen = []
+
+    def look(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.append(app.numbers())
+        return echo(environ, start_response)
+
+    app = Bridge(look)
+    assert ask(app, HALF, REST)[0] == 200
+    assert [(now["threads_busy"], now["body_bytes"], now["requests_waiting"]) for now in seen] == [(1, 23, 0)]
+    assert (app.numbers()["threads_busy"], app.numbers()["body_bytes"]) == (0, 0)
+
+
+def test_what_the_app_never_sees_is_told() -> None:
+    """A request that is not taken in is told with its status to whoever counts them."""
+    refused: list[int] = []
+    ask(Bridge(echo, refused.append), HALF, CUT)
+    assert refused == [400]
