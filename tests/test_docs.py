@@ -10,6 +10,7 @@ from authapp import permissions
 from authapp.config.environment import own_name
 from authapp.config.example import example
 from authapp.config.options import OPTIONS
+from authapp.metrics.declared import METRICS
 
 ROOT = Path(__file__).parents[1]
 DOCS = runpy.run_path(str(ROOT / "scripts" / "docs"))
@@ -40,6 +41,24 @@ def test_the_table_of_permissions() -> None:
     text = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
     assert DOCS["people"](text) == text
     assert permissions.table() in text
+
+
+def test_the_metrics_are_documented() -> None:
+    """docs/metrics.md shows every metric, as it is declared."""
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert DOCS["metrics"](text) == text
+    assert [one.full_name for one in METRICS if f"| `{one.full_name}` | {one.kind} |" not in text] == []
+
+
+def test_the_alerts_ask_for_metrics_that_are_there() -> None:
+    """Every metric that an alert or a query in docs/metrics.md asks for is declared, with the labels it is asked by."""
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8").partition("## What to be woken for")[2]
+    known = {one.full_name: set(one.labels) for one in METRICS}
+    asked = re.findall(r"\b(authapp_\w+?)(?:_bucket)?\b(?:\{(\w+)=)?", text)
+    assert len(asked) >= 10
+    assert [
+        name for name, label in asked if not {label} - {""} <= known.get(name, {"nothing"}) or name not in known
+    ] == []
 
 
 def test_what_is_said_of_faults_is_tested() -> None:
