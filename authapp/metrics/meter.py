@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,14 @@ class Meter:
 
     def count(self, view: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
-        labels = (("view", view),)
+        request = ("requests_total", (("view", view), ("status", f"{status // 100}xx")))
+        buckets, in_all, in_sum = _keys_of(view)
         with self._lock:
-            self._counters["requests_total", (*labels, ("status", f"{status // 100}xx"))] += 1
-            for most in (*BUCKETS, float("inf")):
-                bucket = (*labels, ("le", "+Inf" if most == float("inf") else str(most)))
-                self._counters["request_duration_seconds_bucket", bucket] += seconds <= most
-            self._counters["request_duration_seconds_count", labels] += 1
-            self._counters["request_duration_seconds_sum", labels] += seconds
+            self._counters[request] += 1
+            for most, bucket in buckets:
+                self._counters[bucket] += seconds <= most
+            self._counters[in_all] += 1
+            self._counters[in_sum] += seconds
 
     def count_refusal(self, status: int) -> None:
         """Count a request that no view saw."""
@@ -97,6 +98,16 @@ class Meter:
         while True:
             self._publish_if(is_on)
             pause.wait(INTERVAL)
+
+
+@cache
+def _keys_of(view: str) -> tuple[tuple[tuple[float, Key], ...], Key, Key]:
+    """Return where a view's durations are counted: the buckets, the count, the sum. There are few views."""
+    labels = (("view", view),)
+    name = "request_duration_seconds"
+    buckets = [(most, (f"{name}_bucket", (*labels, ("le", str(most))))) for most in BUCKETS]
+    rest: tuple[float, Key] = (float("inf"), (f"{name}_bucket", (*labels, ("le", "+Inf"))))
+    return (*buckets, rest), (f"{name}_count", labels), (f"{name}_sum", labels)
 
 
 def added_up(workers: list[dict[str, Any]]) -> Numbers:
