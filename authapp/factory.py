@@ -23,6 +23,7 @@ from authapp.web import (
     invite,
     locks,
     login,
+    metrics,
     options,
     own_tokens,
     sign_up,
@@ -60,11 +61,13 @@ def create_app(
     adopt = provision.adopter(app.database, leaves_none=not quiet)
     app.live = LiveConfig(where, app.load_settings, adopt, start=start, quiet=quiet)
     app.chores = Chores(app.database, app.live)
+    app.meter.watch(metrics.hashing)
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
     for module in (
-        health, wizard, login, sign_up, account, own_tokens, admin, audit, locks, options, users, invite, user,
+        health, metrics, wizard, login, sign_up, account, own_tokens, admin, audit, locks, options, users, invite,
+        user,
     ):  # fmt: skip
         app.register_blueprint(module.bp)
     api.documents.init_app(app)

@@ -163,3 +163,27 @@ def test_such_a_refusal_is_guarded_and_ends_the_connection(path: bytes, monkeypa
     assert HEADERS.items() <= {name.title(): value for name, value in headers.items()}.items()
     assert (headers["cache-control"], headers["connection"], headers["retry-after"]) == ("no-store", "close", "5")
     assert headers["content-length"] == str(len(text.encode()))
+
+
+# -- what is told of it ----------------------------------------------------------------------------------------
+
+
+def test_how_much_there_is_to_do() -> None:
+    """While a request is answered, a thread is busy and its body is held; afterwards neither."""
+    seen = []
+
+    def look(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.append(app.numbers())
+        return echo(environ, start_response)
+
+    app = Bridge(look)
+    assert ask(app, HALF, REST)[0] == 200
+    assert [(now["threads_busy"], now["body_bytes"], now["requests_waiting"]) for now in seen] == [(1, 23, 0)]
+    assert (app.numbers()["threads_busy"], app.numbers()["body_bytes"]) == (0, 0)
+
+
+def test_what_the_app_never_sees_is_told() -> None:
+    """A request that is not taken in is told with its status to whoever counts them."""
+    refused: list[int] = []
+    ask(Bridge(echo, refused.append), HALF, CUT)
+    assert refused == [400]
