@@ -5,17 +5,20 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from authapp import (
+    agreement,
     audit,
     clock,
     logins,
     modes,
     names,
+    nodes,
     passwords,
     revocation,
     settings,
     throttle,
     user_passwords,
     users,
+    withheld,
 )
 from authapp.audit import Actor
 from authapp.config.live import NotNow, Reading
@@ -24,31 +27,72 @@ from authapp.config.overlay import Effective, GivenCredentials, Source
 from authapp.database import Database
 from authapp.errors import BadUsername, ConfigError, Problem
 from authapp.models import Role, User
+from authapp.nodes import NOWHERE, Here
 from authapp.settings import Credentials, Installation
+from authapp.withheld import Withheld
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What adopting will change: from the credentials that are stored to those that will be."""
+    """What adopting will change: from the credentials that are stored to those that will be.
+
+    `like`: those that were replaced once and are given again.
+    """
 
     before: Credentials | None
     after: Credentials
+    like: tuple[Credentials, ...] = ()
 
 
-def adopt(database: Database, reading: Reading, *, from_none: bool = False) -> None:
+def adopt(
+    database: Database,
+    reading: Reading,
+    *,
+    here: Here = NOWHERE,
+    from_none: bool = False,
+    starts: bool = True,
+) -> tuple[Problem, ...]:
     """Take the credentials of file or environment into the Settings table, and lift the owner's lock.
 
-    Compares first, hashes outside the transaction and compares again inside. `from_none`: people begin to sign in
-    with this; if the credentials are not complete, with the setup wizard. Raises ConfigError when the credentials
-    break a rule; then nothing was written.
+    Compares first, hashes outside the transaction and compares again inside. `here`: the node that adopts.
+    `from_none`: people begin to sign in with this; if the credentials are not complete, with the setup wizard.
+    `starts`: the first reading counts. A worker's does not: its node has started before, and adopted what was to be
+    adopted. Returns what was given and does not count; raises ConfigError when the credentials break a rule. Then
+    nothing was written.
     """
+    if not (reading.edited or (reading.first and starts)):
+        return _check(database, reading, here)
     given = reading.given
-    adopted = (reading.changed or from_none) and bool(given) and _adopt_credentials(database, reading)
+    try:
+        adopted = (reading.changed or from_none) and bool(given) and _adopt_credentials(database, reading, here)
+    except Withheld as found:
+        return (found.problem,)
     if from_none and not adopted:
         with database.writing() as db:
             _leave_none(db, settings.hold(db), _by(reading), given.username)
     if given and (adopted or reading.edited):
         _lift_lock(database, reading.effective, _by(reading))
+    return () if reading.changed else _check(database, reading, here)
+
+
+def _check(database: Database, reading: Reading, here: Here) -> tuple[Problem, ...]:
+    """Return what was given and does not count, in a process that goes on with what is stored.
+
+    Raises ConfigError in a worker that starts while the credentials break a rule.
+    """
+    if reading.first:
+        _require_good(database, reading.effective, reading.given)
+    elif not (reading.edited or reading.changed):
+        return ()
+    problem = withheld.why(database, here, reading, runs=True)
+    return (problem,) if problem else ()
+
+
+def _require_good(database: Database, effective: Effective, given: GivenCredentials) -> None:
+    with database.reading() as db:
+        problems = check_against(db, effective, given)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _by(reading: Reading) -> Actor:
@@ -68,24 +112,23 @@ def _leave_none(db: Session, installation: Installation | None, by: Actor, usern
     return modes.leave_none(db, installation, by, username)
 
 
-def _adopt_credentials(database: Database, reading: Reading) -> bool:
+def _adopt_credentials(database: Database, reading: Reading, here: Here) -> bool:
     """Bring the stored credentials into line with those given; tell whether anything was written."""
     insist = False
-    while plan := _plan(database, reading.effective, reading.given):
-        if _carry_out(database, plan, reading, insist):
+    while plan := _plan(database, reading):
+        if _carry_out(database, plan, reading, here, insist):
             return True
         insist = reading.given.has_secret  # somebody changed the stored credentials meanwhile; the file wins
     return False
 
 
-def _plan(database: Database, effective: Effective, given: GivenCredentials) -> _Plan | None:
+def _plan(database: Database, reading: Reading) -> _Plan | None:
     """Return what is to be changed, or None when it is so already (or half of the pair is still missing)."""
+    given = reading.given
+    _require_good(database, reading.effective, given)
     with database.reading() as db:
         stored = _stored(db)
-        problems = check_against(db, effective, given)
         owner = users.find(db, stored.username) if stored else None
-    if problems:
-        raise ConfigError(problems)
     username = given.username if given.username is not None else stored and stored.username
     known = _known_hash(given, stored)
     if not username or not (known or given.password):
@@ -93,7 +136,9 @@ def _plan(database: Database, effective: Effective, given: GivenCredentials) -> 
     after = Credentials(names.clean_username(username), known or passwords.hash_password(given.password or ""))
     # A password that stands in the file is the owner's own, also when it was made for them.
     becomes_own = given.has_secret and owner is not None and owner.must_change_password
-    return None if after == stored and not becomes_own else _Plan(stored, after)
+    if after == stored and not becomes_own:
+        return None
+    return _Plan(stored, after, () if reading.edited else withheld.replaced_like(database, given))
 
 
 def check_before(database: Database | None, effective: Effective, given: GivenCredentials) -> list[Problem]:
@@ -141,7 +186,7 @@ def _known_hash(given: GivenCredentials, stored: Credentials | None) -> str | No
     """Return the hash that needs no hashing: the one given, or the stored one if the password belongs to it."""
     if given.password_hash is not None:
         return given.password_hash
-    if stored and (given.password is None or passwords.verify(stored.password_hash, given.password)):
+    if stored and (given.password is None or agreement.has_secret_of(given, stored)):
         return stored.password_hash
     return None
 
@@ -158,21 +203,24 @@ def _check_bearer(db: Session, effective: Effective, given: GivenCredentials) ->
     return [Problem(USERNAME, message, effective.place_of.get(USERNAME), closes=True)]
 
 
-def _carry_out(database: Database, plan: _Plan, reading: Reading, insist: bool) -> bool:
+def _carry_out(database: Database, plan: _Plan, reading: Reading, here: Here, insist: bool) -> bool:
     """Write the plan in one transaction; False when the stored credentials are not those it was made for.
 
-    `insist`: write it even then.
+    `insist`: write it even then. Raises Withheld.
     """
     with database.writing() as db:
         by, held = _by(reading), settings.hold(db)
         stored = _stored(db)
         if stored != plan.before and not (insist and stored != plan.after):
             return False
+        if stored is not None:
+            withheld.require_new(db, here, reading, stored, plan.after, plan.like)
         installation = _leave_none(db, held, by, plan.after.username)
         owner = _make_owner(db, installation, plan.after.username, by)
         if reading.given.has_secret:
             owner.initial_password_at = None
         settings.store_credentials(db, plan.after)
+        nodes.write_adopted(db, here, reading.effective, reading.given, plan.after)
         _complete_setup(db, installation, owner)
         revocation.end_all(db, owner.id)
         if plan.before is not None:

@@ -9,6 +9,7 @@ from authapp.config.live import LiveConfig
 from authapp.config.overlay import Effective
 from authapp.database import Database, database_url
 from authapp.devices import device
+from authapp.nodes import Here
 from authapp.paths import Locations, locate
 from authapp.sqlite_file import FileId
 from authapp.web import (
@@ -43,13 +44,14 @@ def create_app(
     start: Start | None = None,
     file_id: FileId | None = None,
     *,
+    here: Here | None = None,
     quiet: bool = False,
 ) -> App:
     """Return the app for a config file, by default the one that is found.
 
     It migrates nothing and never raises for a bad file or database: it answers 503 and says what to do.
-    `start` holds the options that a parent process resolved, `file_id` is the SQLite file it works on, and `quiet`
-    leaves the reporting of problems to it.
+    `start` holds the options that a parent process resolved, `file_id` is the SQLite file it works on, `here` the
+    node it began, and `quiet` leaves the reporting of problems to it.
     """
     where = locations or locate()
     start = start or Start.from_layers(examine(where))
@@ -57,8 +59,9 @@ def create_app(
     app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
     app.locations = where
     app.database = Database(database_url(start.values["database.url"], where), file_id, may_create=False)
-    # A worker, which is the quiet one, leaves mode none to its parent: it may be a late one, started anew.
-    adopt = provision.adopter(app.database, leaves_none=not quiet)
+    app.here = here or Here.of(where)
+    # A worker, which is the quiet one, leaves what a start changes to its parent: it may be a late one.
+    adopt = provision.adopter(app.database, app.here, starts=not quiet)
     app.live = LiveConfig(where, app.load_settings, adopt, start=start, quiet=quiet)
     app.chores = Chores(app.database, app.live)
     app.meter.watch(metrics.hashing)

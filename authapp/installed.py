@@ -24,6 +24,7 @@ from authapp.database import (
     upgrade,
 )
 from authapp.errors import ConfigError, Problem, StartError
+from authapp.nodes import Here
 from authapp.paths import Locations
 
 
@@ -60,7 +61,7 @@ def recorded_mode(locations: Locations, start: Start) -> str | None:
 class Installed:
     """An installation whose schema is up to date and whose config was read and adopted.
 
-    It is founded or upgraded where that is needed, unless it `must_exist`. `serves`: a server will run on it.
+    It is founded or upgraded where that is needed, unless it `must_exist`. `node`: the server that will run on it.
     `left_none`: this start changed the mode from none to basic. Raises ConfigError, StartError, SchemaOutdated.
     """
 
@@ -70,7 +71,7 @@ class Installed:
         overrules: Mapping[str, Any] | None = None,
         *,
         must_exist: bool = False,
-        serves: bool = False,
+        node: Here | None = None,
     ) -> None:
         self.locations = locations
         self.start = start = read_start(locations, overrules)
@@ -85,7 +86,8 @@ class Installed:
             self._require_mode(may_change=not must_exist)
         except SQLAlchemyError as error:
             raise StartError(f"The database cannot be used: {reason_of(error)}.") from None
-        self.live = LiveConfig(locations, self._load, provision.adopter(self.database, signs=serves), start=start)
+        adopt = provision.adopter(self.database, node or Here.of(locations), signs=node is not None)
+        self.live = LiveConfig(locations, self._load, adopt, start=start)
         self._first_look()
 
     def _require_mode(self, *, may_change: bool) -> None:

@@ -264,7 +264,7 @@ def _unknown(effective: Effective, username: str) -> str:
 def _rehash(db: Session, effective: Effective, user: User, attempt: _Try, by: Actor) -> None:
     """Replace a hash of an older kind; the one a file pins stays as it is written there."""
     if attempt.new_hash and not (effective.pinned_password and users.is_owner(db, user.id)):
-        user_passwords.store_hash(db, user, attempt.new_hash, by)
+        user_passwords.store_hash(db, user, attempt.new_hash, by, rehashed=True)
 
 
 def _log_failure(by: Actor, reason: str) -> None:

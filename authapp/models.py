@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    Text,
     false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -279,7 +280,8 @@ class Refusal(Base):
 class Node(Base):
     """One `authapp run`. `given`: option -> keyed hash of what file or environment say, never the value.
 
-    `hashed_under`: the fingerprint of the key; hashes made under another one cannot be compared.
+    `hashed_under`: the fingerprint of the key; hashes made under another one cannot be compared. `agreement`: which
+    parts of the credentials it was given, and whether they are the stored ones.
     """
 
     __tablename__ = "nodes"
@@ -292,3 +294,5 @@ class Node(Base):
     last_seen_at: Mapped[datetime]
     hashed_under: Mapped[str] = mapped_column(String(16))
     given: Mapped[dict[str, Any]] = mapped_column(JSON)
+    config_file: Mapped[str | None] = mapped_column(Text)
+    agreement: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

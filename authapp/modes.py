@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from authapp import audit, revocation, settings, users
 from authapp.audit import Actor
-from authapp.config.options import CREDENTIALS, OPTIONS
+from authapp.config.options import OPTIONS
 from authapp.database import Database
 from authapp.errors import NotAllowed
 from authapp.models import DEFAULT_ID, Role, SignedIn, Token, User
@@ -52,7 +52,7 @@ def leave_none(db: Session, installation: Installation, by: Actor, username: str
     bears the `username` that the owner is to have is renamed.
     """
     revocation.end_everybodys(db, api_tokens=True)
-    settings.remove(db, CREDENTIALS)
+    settings.remove_credentials(db)
     settings.remove(db, settings.SETUP_TOKEN)
     db.execute(update(User).values(password_hash=None, initial_password_at=None, recovered_at=None))
     db.execute(update(User).where(_others(installation)).values(role=Role.USER))
@@ -128,7 +128,7 @@ def enter_none(database: Database, by: Actor) -> bool:
         if installation is None or installation.auth_mode == NONE:
             return False
         revocation.end_everybodys(db, api_tokens=True)
-        settings.remove(db, CREDENTIALS)
+        settings.remove_credentials(db)
         settings.remove(db, settings.SETUP_TOKEN)
         installation = replace(installation, auth_mode=NONE, setup_completed_at=None)
         settings.store_installation(db, installation)

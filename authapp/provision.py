@@ -13,8 +13,9 @@ from authapp.config.live import Adopt, NotNow, Reading
 from authapp.config.options import MODE, SECRET_KEY
 from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
-from authapp.errors import Busy, ConfigError, NotAllowed, Pinned, SchemaOutdated
+from authapp.errors import Busy, ConfigError, NotAllowed, Pinned, Problem, SchemaOutdated
 from authapp.models import DEFAULT_ID, Organization, Role, User, Workspace, new_id
+from authapp.nodes import NOWHERE, Here
 from authapp.revocation import Ended
 from authapp.settings import Installation
 
@@ -85,27 +86,30 @@ def load_rows(database: Database) -> dict[str, Any]:
         raise NotNow from error
 
 
-def adopter(database: Database, *, leaves_none: bool = True, signs: bool = True) -> Adopt:
-    """Return what LiveConfig calls with each file it read; `leaves_none` and `signs` as in `adopt`."""
+def adopter(database: Database, here: Here = NOWHERE, *, starts: bool = True, signs: bool = True) -> Adopt:
+    """Return what LiveConfig calls with each file it read; `here`, `starts` and `signs` as in `adopt`."""
 
-    def adopt_or_wait(reading: Reading) -> None:
+    def adopt_or_wait(reading: Reading) -> tuple[Problem, ...]:
         try:
-            adopt(database, reading, leaves_none=leaves_none, signs=signs)
+            return adopt(database, reading, here, starts=starts, signs=signs)
         except (DatabaseError, Busy) as error:
             raise NotNow from error
 
     return adopt_or_wait
 
 
-def adopt(database: Database, reading: Reading, *, leaves_none: bool = True, signs: bool = True) -> None:
+def adopt(
+    database: Database, reading: Reading, here: Here = NOWHERE, *, starts: bool = True, signs: bool = True
+) -> tuple[Problem, ...]:
     """Bring the database into line: the mode, the owner's credentials, the secret key.
 
     Only a process that starts leaves mode none: one that runs goes on as it was started, and answers nobody once
-    the mode is another. Without `leaves_none` it waits until its parent has done it. `signs`: it is a server, whose
-    secret key counts; a command may be run where the server's environment is not.
+    the mode is another. Without `starts` it is a worker, and waits until its parent has done what a start changes.
+    `here`: where it runs. `signs`: it is a server, whose secret key counts; a command may be run where the
+    server's environment is not.
 
-    Raises ConfigError when the mode is locked or the credentials break a rule; then nothing was written. Raises
-    NotNow before the installation was prepared.
+    Returns the credentials that were given and do not count. Raises ConfigError when the mode is locked or the
+    credentials break a rule; then nothing was written. Raises NotNow before the installation was prepared.
     """
     with database.reading() as db:
         installation = settings.installation(db)
@@ -113,15 +117,18 @@ def adopt(database: Database, reading: Reading, *, leaves_none: bool = True, sig
         raise NotNow
     wanted = reading.effective.config.auth.mode
     if installation.auth_mode != wanted and not reading.first:
-        return
+        return ()
     if problem := mode_lock(installation.auth_mode, wanted):
         raise ConfigError([replace(problem, place=reading.effective.place_of.get(MODE))])
-    if installation.auth_mode != wanted and not leaves_none:
+    if installation.auth_mode != wanted and not starts:
         raise NotNow
+    problems: tuple[Problem, ...] = ()
     if wanted == modes.BASIC:
-        adoption.adopt(database, reading, from_none=installation.auth_mode == modes.NONE)
+        from_none = installation.auth_mode == modes.NONE
+        problems = adoption.adopt(database, reading, here=here, from_none=from_none, starts=starts)
     if signs:
         _remember_secret_key(database, reading.effective)
+    return problems
 
 
 def rotate_secret_key(database: Database, effective: Effective, by: Actor) -> Ended:

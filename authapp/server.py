@@ -20,12 +20,13 @@ from authapp.config.checks import INSTALL_METRICS, lacks_metrics
 from authapp.config.examine import Start
 from authapp.config.live import LOOK_INTERVAL, LiveConfig
 from authapp.database import Database, DatabaseError
-from authapp.errors import Problem, StartError
+from authapp.errors import StartError
 from authapp.factory import create_app
 from authapp.installed import Installed
 from authapp.metrics import meter
-from authapp.models import new_id
+from authapp.nodes import Here
 from authapp.paths import Locations
+from authapp.pulse import Pulse
 from authapp.sqlite_file import FileId
 
 CONNECTIONS = 2000  # a worker holds at once; one that sends nothing for 30 seconds is closed
@@ -35,42 +36,45 @@ KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
 
 def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     """Provision, print the address, and serve until told to stop."""
-    installed = Installed(locations, overrules, serves=True)
-    config = installed.live.current.config
-    if lacks_metrics(config):
-        raise StartError(f"The metrics need their library; run: {INSTALL_METRICS}.")
-    server = config.server
-    address = _listening_address(server.host, server.port)
-    _greet(installed)
-    _watch(installed.live)
-    with _listed(installed.database, installed.live), meter.folder(locations.data) as shared:
-        _serve(address, server.port, server.workers, Loader(installed, shared))
+    here = Here.new_node(locations)
+    installed = Installed(locations, overrules, node=here)
+    with _listed(installed.database, installed.live, here):
+        config = installed.live.current.config
+        if lacks_metrics(config):
+            raise StartError(f"The metrics need their library; run: {INSTALL_METRICS}.")
+        address = _listening_address(config.server.host, config.server.port)
+        _greet(installed)
+        _watch(installed.live)
+        with meter.folder(locations.data) as shared:
+            _serve(address, config.server.port, config.server.workers, Loader(installed, here, shared))
 
 
 class Loader:
     """Makes a worker's app. It is sent to each worker anew, and takes along what the parent knows by then."""
 
-    def __init__(self, installed: Installed, shared: Path) -> None:
-        self.live, self.file, self.shared = installed.live, installed.database.file, shared
+    def __init__(self, installed: Installed, here: Here, shared: Path) -> None:
+        self.live, self.file, self.here, self.shared = installed.live, installed.database.file, here, shared
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be in the worker a call of `load_worker`."""
         known = self.file and self.file.known
-        return partial, (load_worker, self.live.locations, self.live.start, known, self.shared)
+        return partial, (load_worker, self.live.locations, self.live.start, known, self.here, self.shared)
 
 
-def load_worker(locations: Locations, start: Start, file_id: FileId | None, shared: Path, *_: object) -> Bridge:
+def load_worker(
+    locations: Locations, start: Start, file_id: FileId | None, here: Here, shared: Path, *_: object
+) -> Bridge:
     """Make the app of this worker process; its parent reports the config's problems.
 
-    `file_id`: the SQLite file they all work on; `shared`: the folder in which the workers show each other what they
-    counted.
+    `file_id`: the SQLite file they all work on; `here`: the node it is part of; `shared`: the folder in which the
+    workers show each other what they counted.
     """
     os.umask(0o077)
     _open_more_files()
     # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
-    app = create_app(locations, start, file_id, quiet=True)
+    app = create_app(locations, start, file_id, here=here, quiet=True)
     _watch(app.live)
     app.chores.start()
     bridge = Bridge(app, app.meter.count_refusal)
@@ -122,10 +126,11 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
 
 
 @contextmanager
-def _listed(database: Database, live: LiveConfig) -> Iterator[None]:
+def _listed(database: Database, live: LiveConfig, here: Here) -> Iterator[None]:
     """Stand in the list of nodes, and say what other nodes were given otherwise, until the server stops."""
-    node_id, stopping = new_id(), threading.Event()
-    beats = threading.Thread(target=_beat, args=(database, live, node_id, stopping), daemon=True, name="node beat")
+    pulse, stopping = Pulse(database, live, here), threading.Event()
+    pulse.beat_if_due()  # before anything else happens: another node that starts has to know of this one
+    beats = threading.Thread(target=_beat, args=(pulse, stopping), daemon=True, name="node beat")
     beats.start()
     try:
         yield
@@ -133,20 +138,12 @@ def _listed(database: Database, live: LiveConfig) -> Iterator[None]:
         stopping.set()
         beats.join(KILL_TIMEOUT)
         with suppress(DatabaseError):
-            nodes.leave(database, node_id)
+            nodes.leave(database, here.id)
 
 
-def _beat(database: Database, live: LiveConfig, node_id: str, stopping: threading.Event) -> None:
-    said: set[Problem] = set()
-    while not stopping.is_set():
-        with suppress(DatabaseError):  # whoever asks for a page hears of it; the next beat tries again
-            nodes.beat(database, node_id, live.current)
-            with database.reading() as db:
-                found = set(nodes.check(db, live.current, node_id))
-            for problem in found - said:
-                logs.log.warning(str(problem))
-            said = found
-        stopping.wait(nodes.BEAT.total_seconds())
+def _beat(pulse: Pulse, stopping: threading.Event) -> None:
+    while not stopping.wait(LOOK_INTERVAL):
+        pulse.beat_if_due()
 
 
 def _watch(live: LiveConfig) -> None:

@@ -14,6 +14,8 @@ from authapp.models import Setting
 
 INSTALLATION = options.INSTALLATION
 SETUP_TOKEN = "setup.token"  # noqa: S105 - the name of a row
+REPLACED = "credentials.replaced"
+MOST_REPLACED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,27 @@ def credentials(db: Session) -> Credentials | None:
     return Credentials(value["username"], value["password_hash"]) if value else None
 
 
-def store_credentials(db: Session, value: Credentials, *, by: str | None = None) -> None:
-    """Write the owner's credentials."""
-    store(db, CREDENTIALS, {"username": value.username, "password_hash": value.password_hash}, by=by)
+def store_credentials(db: Session, value: Credentials, *, by: str | None = None, rehashed: bool = False) -> None:
+    """Write the owner's credentials, and remember those they replace.
+
+    `rehashed`: they replace none, it is a better hash of the same password; the worse one has to go.
+    """
+    before = credentials(db)
+    if before not in (None, value) and not rehashed:
+        kept = [pair for pair in replaced_credentials(db) if pair != before]
+        store(db, REPLACED, [asdict(pair) for pair in (before, *kept)][:MOST_REPLACED])
+    store(db, CREDENTIALS, asdict(value), by=by)
+
+
+def replaced_credentials(db: Session) -> list[Credentials]:
+    """Return the credentials that others replaced, the last ones first; no screen and no command shows them."""
+    return [Credentials(**pair) for pair in load(db, REPLACED) or []]
+
+
+def remove_credentials(db: Session) -> None:
+    """Delete the owner's credentials, and those they replaced."""
+    remove(db, CREDENTIALS)
+    remove(db, REPLACED)
 
 
 def stored_secret_key(db: Session) -> str | None:

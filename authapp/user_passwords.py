@@ -35,10 +35,11 @@ def new_hash(effective: Effective, username: str, password: str) -> str:
     return passwords.hash_password(password)
 
 
-def store_hash(db: Session, user: User, password_hash: str, by: Actor) -> None:
-    """Write a user's hash to where it belongs."""
+def store_hash(db: Session, user: User, password_hash: str, by: Actor, *, rehashed: bool = False) -> None:
+    """Write a user's hash to where it belongs; `rehashed`: the password is the same."""
     if users.is_owner(db, user.id):
-        settings.store_credentials(db, Credentials(user.username, password_hash), by=by.user_id)
+        credentials = Credentials(user.username, password_hash)
+        settings.store_credentials(db, credentials, by=by.user_id, rehashed=rehashed)
     else:
         user.password_hash = password_hash
 

@@ -15,7 +15,7 @@ from typing import Any
 from authapp.config import environment, yamlfile
 from authapp.config.checks import conflicts, mode_lock, warnings
 from authapp.config.examine import Examined, Signature, Start, examine, lay, stat_of
-from authapp.config.options import INSTALLATION, MODE
+from authapp.config.options import CREDENTIALS, INSTALLATION, MODE
 from authapp.config.overlay import Effective, GivenCredentials, overlay
 from authapp.errors import ConfigError, Place, Problem
 from authapp.logs import log
@@ -35,8 +35,9 @@ class NotNow(Exception):
 class Reading:
     """A good config file that is still to be adopted.
 
-    `changed`: its credentials are not those read last; `edited`: it is not the first one read; `first`: no good one
-    was read before, so that the process is still starting.
+    `changed`: its credentials are not those read last, or those were withheld; `edited`: it is not the first one
+    read; `first`: no good one was read before, so that the process is still starting. Where it is neither of both,
+    only the Settings table changed, and `changed` tells whether the stored credentials did.
     """
 
     effective: Effective
@@ -65,9 +66,9 @@ class Snapshot:
 
 # Loads the rows of the Settings table; raises NotNow.
 Load = Callable[[], Mapping[str, Any]]
-# Brings the database into line with a file that was read; raises NotNow, or ConfigError when the credentials
-# break a rule.
-Adopt = Callable[[Reading], None]
+# Brings the database into line with a file that was read, and returns the credentials in it that do not count;
+# raises NotNow, or ConfigError when the credentials break a rule.
+Adopt = Callable[[Reading], tuple[Problem, ...]]
 
 
 class LiveConfig:
@@ -88,6 +89,8 @@ class LiveConfig:
         self._seen: tuple[Signature, ...] | None = None  # the files' state that was read last, good or bad
         self._first_seen: dict[Path, tuple[Signature, float]] = {}
         self._good: Examined | None = None
+        self._uncounted: tuple[Problem, ...] = ()  # credentials of the good file that do not count
+        self._withheld = False  # whether they were given anew and not adopted
         self._rows: Mapping[str, Any] = {}
         self._snapshot = Snapshot(overlay([])[0], pending=True)
 
@@ -182,15 +185,16 @@ class LiveConfig:
         self._watched, self._seen = examined.watched, examined.signature
 
     def _take(self, examined: Examined) -> None:
-        changed = self._good is None or examined.given != self._good.given
+        changed = self._good is None or self._withheld or examined.given != self._good.given
         edited = self._seen is not None
         try:
             frozen = self._start.freeze(examined.effective)
-            self._adopt(Reading(frozen, examined.given, changed, edited, self._good is None))
+            self._uncounted = self._adopt(Reading(frozen, examined.given, changed, edited, self._good is None))
         except ConfigError as error:
             self._refuse(examined, error.problems)
             return
         self._good = examined
+        self._withheld = changed and bool(self._uncounted) and not self._quiet  # a worker's parent sees to it
         self._overlay(examined, self._load(), ())
         if edited and not self._quiet:
             log.info("the config file was edited and is in force")
@@ -200,13 +204,16 @@ class LiveConfig:
         if self._good is not None and (rows := self._load()) != self._rows:
             effective, _ = lay(rows, self._good.around, self._good.document)
             frozen = self._start.freeze(effective)
-            self._adopt(Reading(frozen, self._good.given, changed=False, edited=False, first=False))
+            other = rows.get(CREDENTIALS) != self._rows.get(CREDENTIALS)
+            uncounted = self._adopt(Reading(frozen, self._good.given, other, edited=False, first=False))
+            self._uncounted = uncounted if other else self._uncounted
             self._overlay(self._good, rows, self._snapshot.problems)
 
     def _overlay(self, good: Examined, rows: Mapping[str, Any], problems: tuple[Problem, ...]) -> None:
         """Swap in a good file laid over these settings."""
         effective, _ = lay(rows, good.around, good.document)
         found = (*good.around.warnings, *warnings(effective, self.locations.config_file, self.locations.env_file))
+        found += self._uncounted
         frozen, needs_restart = self._start.freeze(effective), self._start.edited(effective)
         found += (*conflicts(frozen), *(_refused_next(rows, effective) if needs_restart else ()))
         self._report("warning", found, self._snapshot.warnings)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from authapp.database import DatabaseError, reason_of
-from authapp.doctor import access, data, files
+from authapp.doctor import access, data, files, together
 from authapp.doctor.case import CONFIG, DATABASE, ENVIRONMENT, Case, opened_case
 from authapp.doctor.finding import Finding, bad
 from authapp.doctor.machine import Machine
@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[[Case], Iterator[Finding]]] = {
     access.MODES: access.mode,
     access.PROXIES: access.proxies,
     access.OWNER: access.owner,
+    together.NODES: together.others,
 }
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from authapp import stored_options
+from authapp import nodes, stored_options
 from authapp.config.environment import own_name
 from authapp.config.options import OPTIONS, SECTIONS
 from authapp.config.overlay import Source
 from authapp.config.provenance import Explained, explain, explain_all
-from authapp.errors import BadValue, Pinned, Refused
+from authapp.errors import BadValue, Pinned, Problem, Refused
 from authapp.web.errors import status_of
 from authapp.web.forms import Form
 from authapp.web.identity import who
@@ -119,4 +119,10 @@ def _page(form: Form, typed: Mapping[str, str] | None = None, refused: Mapping[s
         about=SECTIONS,
         refused=list(refused or {}),
         config_file=the_app().locations.config_file.name,
+        others=_other_nodes(),
     )
+
+
+def _other_nodes() -> list[Problem]:
+    with database().reading() as db:
+        return nodes.check(db, effective(), the_app().here)

@@ -21,6 +21,7 @@ from authapp.errors import SchemaOutdated
 from authapp.logins import Identity
 from authapp.metrics.meter import Meter
 from authapp.metrics.stock import Stock
+from authapp.nodes import Here
 from authapp.paths import Locations
 from authapp.web.bodies import StrictRequest
 from authapp.web.proxies import behind_proxies
@@ -51,6 +52,7 @@ class App(OpenAPI):
     database: Database
     chores: Chores
     locations: Locations
+    here: Here
     installation_id = ""
     setup_is_over = False  # once it is, it stays so
     recorded_mode = ""  # as the database has it; empty before the first look

@@ -55,6 +55,7 @@ class Stage:
     adopted: list[Reading] = field(default_factory=list)
     database_answers: bool = True
     refusal: Problem | None = None
+    withheld: tuple[Problem, ...] = ()
     _live: LiveConfig | None = None
 
     @property
@@ -84,12 +85,13 @@ class Stage:
             raise NotNow
         return dict(self.rows)
 
-    def _adopt(self, reading: Reading) -> None:
+    def _adopt(self, reading: Reading) -> tuple[Problem, ...]:
         if not self.database_answers:
             raise NotNow
         if self.refusal:
             raise ConfigError([self.refusal])
         self.adopted.append(reading)
+        return self.withheld
 
     # -- time and files ---------------------------------------------------------------------------------------
 
@@ -589,8 +591,9 @@ def test_adopting_comes_before_the_config_is_in_force(stage: Stage) -> None:
     """What is adopted is what the new file says, while the old config still counts."""
     seen: list[tuple[str, str]] = []
 
-    def adopt(reading: Reading) -> None:
+    def adopt(reading: Reading) -> tuple[Problem, ...]:
         seen.append((reading.effective.config.organization.name, stage.name))
+        return ()
 
     stage.live._adopt = adopt
     stage.edit(TWO)

@@ -434,10 +434,10 @@ def test_a_worker_waits_for_its_parent(none: World) -> None:
     none.write_mode("basic", credentials=True)
     edit = reading(none)
     with pytest.raises(NotNow):
-        provision.adopter(none.database, leaves_none=False)(edit)
+        provision.adopter(none.database, starts=False)(edit)
     assert recorded(none) == "none"
     provision.adopter(none.database)(edit)
-    provision.adopter(none.database, leaves_none=False)(edit)
+    provision.adopter(none.database, starts=False)(edit)
     assert recorded(none) == "basic"
 
 

@@ -1,10 +1,12 @@
 """Several nodes on one database: who is alive, and what is said when their config files differ."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import time_machine
 
 from authapp import nodes
+from authapp.nodes import Here
 from tests.world import World
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -13,13 +15,18 @@ CANARY = "canary-Xq7Zk4wJ9v-canary-Xq7Zk4wJ9v"
 
 def beat(world: World, node_id: str) -> None:
     """Let a node with the config of this moment give a sign of life."""
-    nodes.beat(world.database, node_id, world.snapshot.effective)
+    nodes.beat(world.database, node(node_id), world.snapshot.effective)
+
+
+def node(node_id: str) -> Here:
+    """Return a node on a machine of its own."""
+    return Here(f"host-{node_id}", "/etc/authapp/config.yml", node_id, os.getpid())
 
 
 def differing(world: World, node_id: str = "b") -> list[str]:
     """Return the keys that another live node was given otherwise."""
     with world.database.reading() as db:
-        return [problem.key for problem in nodes.check(db, world.snapshot.effective, node_id)]
+        return [problem.key for problem in nodes.check(db, world.snapshot.effective, node(node_id))]
 
 
 def alive(world: World) -> list[str]:
@@ -50,7 +57,7 @@ def test_secret_keys_that_differ(world: World) -> None:
     beat(world, "a")
     world.write_config(f"server: {{secret-key: {CANARY}-other}}\n")
     with world.database.reading() as db:
-        said = [str(problem) for problem in nodes.check(db, world.snapshot.effective, "b")]
+        said = [str(problem) for problem in nodes.check(db, world.snapshot.effective, node("b"))]
         assert len(said) == 1
         assert "server.secret-key" in said[0]
         assert CANARY not in said[0] + str([node.given for node in nodes.live(db)])

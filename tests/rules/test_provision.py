@@ -521,7 +521,7 @@ def test_many_processes_adopt_one_file_once(world: World, stored: bool) -> None:
     world.write_config(f"server: {{basic-auth: {{username: '{ADA}', password: '{OTHER_PASSWORD}'}}}}\n")
     edit = reading(world, edited=stored)
     outcomes = at_once(*(partial(provision.adopt, world.connect(), edit) for _ in range(6)))
-    assert outcomes == [None] * 6
+    assert outcomes == [()] * 6
     assert len(world.audit("credentials.adopted")) == 1
     assert len(world.tables()["users"]) == 1
 
@@ -622,6 +622,6 @@ def test_processes_that_find_a_new_key_at_once(cast: World) -> None:
     cast.config_file.chmod(0o600)
     edit = reading(cast)
     adopt = [partial(provision.adopt, cast.connect(), edit) for _ in range(4)]
-    assert at_once(*adopt) == [None] * 4
+    assert at_once(*adopt) == [()] * 4
     assert cast.sessions_of(ADA) == 0
     assert len(cast.audit("secret-key.changed")) == 1

@@ -1,0 +1,43 @@
+"""A node's signs of life, and its word about nodes that were given something else."""
+
+import time
+
+from authapp import nodes
+from authapp.config.live import LiveConfig, Snapshot
+from authapp.database import Database, DatabaseError
+from authapp.errors import Busy, Problem
+from authapp.logs import log
+from authapp.nodes import Compared, Here
+
+
+class Pulse:
+    """Beats every few seconds, and as soon as the config file or the Settings table changed."""
+
+    def __init__(self, database: Database, live: LiveConfig, here: Here) -> None:
+        self._database, self._live, self._here = database, live, here
+        self._next = 0.0
+        self._snapshot: Snapshot | None = None  # that of the last beat
+        self._compared: Compared | None = None
+        self._said: set[Problem] = set()
+
+    def beat_if_due(self) -> None:
+        """Beat when it is time to; a database that does not answer is asked again soon."""
+        snapshot = self._live.snapshot
+        if snapshot is self._snapshot and time.monotonic() < self._next:
+            return
+        try:
+            self._beat(snapshot)
+        except (DatabaseError, Busy):  # whoever asks for a page hears of it
+            return
+        self._snapshot, self._next = snapshot, time.monotonic() + nodes.BEAT.total_seconds()
+
+    def _beat(self, snapshot: Snapshot) -> None:
+        # Verifying a password takes long, so only when there may be another one.
+        if snapshot is not self._snapshot:
+            self._compared = nodes.compare(self._database, snapshot)
+        nodes.beat(self._database, self._here, snapshot.effective, self._compared)
+        with self._database.reading() as db:
+            found = set(nodes.check(db, snapshot.effective, self._here))
+        for problem in found - self._said:
+            log.warning(str(problem))
+        self._said = found
