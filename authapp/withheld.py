@@ -84,7 +84,7 @@ def _against(
     if node is None:
         return None
     message = f"this was replaced and is not adopted again, because {nodes.named(node)} was given what counts now"
-    return _problem(reading, differ, f"{message}; {AGREE}, or save this one once more while authapp runs")
+    return _problem(reading, differ, f"{message}; {AGREE}, or change it here while authapp runs")
 
 
 def _problem(reading: Reading, differ: frozenset[str], message: str) -> Problem:

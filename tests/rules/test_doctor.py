@@ -10,15 +10,16 @@ import pytest
 import time_machine
 from sqlalchemy import make_url, text, update
 
-from authapp import clock, paths
+from authapp import clock, nodes, paths
 from authapp.config.options import OPTIONS
 from authapp.doctor import CHECKS, diagnose
 from authapp.doctor.finding import Finding, State
 from authapp.doctor.machine import Machine
 from authapp.models import User
+from authapp.nodes import Here
 from authapp.wizard import TOKEN_FILE
 from tests.cli.commands import credentials
-from tests.world import ADA, PASSWORD, World
+from tests.world import ADA, OTHER_PASSWORD, PASSWORD, World
 
 SECRET = "a-secret-of-some-thirty-two-letters"
 QUIET = Machine("", lambda *_: None, lambda _: 2**40)
@@ -366,6 +367,29 @@ def test_the_owner(world: World, prepare: Callable[[World], object], state: Stat
     """The doctor says whether setup is finished, whether the owner is active, and how many superusers there are."""
     prepare(world)
     assert words in str(the(state, of(world, "owner")))
+
+
+# -- several nodes --------------------------------------------------------------------------------------------
+
+
+def test_nodes_that_differ(cast: World) -> None:
+    """What another live node was given otherwise is worth a look; this config file's own server is none."""
+    for here in (Here.new_node(cast.locations), Here("web-2", "/etc/authapp/config.yml", "other", 4711)):
+        nodes.beat(cast.database, here, cast.snapshot.effective)
+    write(cast, "session: {lifetime: 3h}\n")
+    assert "session.lifetime: the node web-2 (process 4711)" in the(LOOK, of(cast, "nodes")).found
+
+
+def test_credentials_that_would_be_withheld(cast: World) -> None:
+    """The doctor says which credentials the next start would not adopt, and what to do."""
+    write(cast, credentials(password=OTHER_PASSWORD))
+    here, given = Here("web-2", "/etc/authapp/config.yml", "other", 4711), cast.snapshot
+    nodes.beat(cast.database, here, given.effective, nodes.compare(cast.database, given))
+    cast.stop()
+    write(cast, credentials())
+    found = the(LOOK, of(cast, "nodes"))
+    assert "because the node web-2 (process 4711) was given what counts now" in found.found
+    assert "agree" in found.advice
 
 
 def test_no_secret_is_told(cast: World) -> None:

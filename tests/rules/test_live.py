@@ -501,6 +501,38 @@ def test_a_warning_is_shown_and_logged_once(stage: Stage) -> None:
     assert not snapshot.problems
 
 
+WITHHELD = Problem("server.basic-auth.password", "is not adopted", Place("config.yml", 1, 1))
+
+
+def test_withheld_credentials_are_a_warning(fresh: Stage) -> None:
+    """Credentials that are given and not adopted are shown among the warnings, and logged once by the parent."""
+    fresh.withheld = (WITHHELD,)
+    with capture_logs() as lines:
+        assert fresh.edit(CREDENTIALS).warnings == (WITHHELD,)
+        fresh.rows["workspace.name"] = "Other"
+        assert fresh.wait().warnings == (WITHHELD,)
+    assert [line["event"] for line in lines if line["log_level"] == "warning"] == [str(WITHHELD)]
+
+
+def test_withheld_credentials_count_with_the_next_edit(fresh: Stage) -> None:
+    """Once the file is saved again, credentials that were withheld are adopted as if they were new."""
+    fresh.withheld = (WITHHELD,)
+    fresh.edit(CREDENTIALS)
+    fresh.withheld = ()
+    assert fresh.edit(CREDENTIALS + "# once more\n").warnings == ()
+    fresh.edit(CREDENTIALS + "# and again\n")
+    assert [reading.changed for reading in fresh.adopted] == [True, True, False]
+
+
+def test_other_stored_credentials_are_compared_again(fresh: Stage) -> None:
+    """As soon as other credentials are stored, a process looks whether those in its file still count."""
+    fresh.edit(CREDENTIALS)
+    fresh.withheld = (WITHHELD,)
+    fresh.rows["server.basic-auth"] = {"username": "ada", "password_hash": "another"}
+    assert fresh.wait().warnings == (WITHHELD,)
+    assert [reading.edited for reading in fresh.adopted] == [False, False]
+
+
 # -- the first reading ----------------------------------------------------------------------------------------
 
 

@@ -3,17 +3,19 @@
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from werkzeug.test import TestResponse
 
-from authapp import stored_options
+from authapp import nodes, stored_options
 from authapp.config.environment import own_name
 from authapp.config.options import OPTIONS
 from authapp.config.overlay import Source
 from authapp.config.provenance import explain
+from authapp.nodes import Here
 from tests.rules.test_stored_options import GOOD
-from tests.web.pages import field_of, is_tame
+from tests.web.pages import field_of, is_tame, section
 from tests.web.test_admin import EVIL_NAMES
 from tests.world import ADA, BOB, DORA, OTHER_PASSWORD, SHELL, Browser, World, elements, signed_in
 
@@ -180,6 +182,27 @@ def test_nothing_is_loud_without_an_edit(cast: World) -> None:
     assert "counts after a restart" not in page
     assert "config file server.port" not in page
     assert "config file config.yml:2:3" in row(page, "server.port")
+
+
+# -- several nodes --------------------------------------------------------------------------------------------
+
+
+def test_what_other_nodes_were_given_otherwise_is_told(cast: World) -> None:
+    """An option that another live node was given otherwise is named, with the node; the own node is no other."""
+    cast.write_config("session: {lifetime: 3h}\n")
+    cast.app.here = replace(cast.app.here, id="one")
+    nodes.beat(cast.database, Here("web-2", "/etc/authapp/config.yml", "other", 4711), cast.snapshot.effective)
+    nodes.beat(cast.database, cast.app.here, cast.snapshot.effective)
+    cast.write_config("session: {lifetime: 4h}\n")
+    told = section(signed_in(cast).get(SETTINGS).text, "Not all nodes were given the same")
+    assert told.count("<li>") == 1
+    assert "session.lifetime: the node web-2 (process 4711) was given another value" in told
+
+
+def test_nodes_that_agree_are_not_told(cast: World) -> None:
+    """Where all nodes were given the same, nothing is said of them."""
+    nodes.beat(cast.database, Here("web-2", "/etc/authapp/config.yml", "other", 4711), cast.snapshot.effective)
+    assert "Not all nodes" not in signed_in(cast).get(SETTINGS).text
 
 
 # -- saving ---------------------------------------------------------------------------------------------------
