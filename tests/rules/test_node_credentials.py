@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import time_machine
+from werkzeug.security import generate_password_hash
 
 from authapp import modes, nodes, passwords, provision, settings, user_passwords
 from authapp.config.live import Reading, Snapshot
@@ -153,6 +154,13 @@ def test_new_credentials_always_count(two: World) -> None:
     assert counts(two, THIRD)
 
 
+def test_an_old_password_with_a_new_name(two: World) -> None:
+    """A pair is another one when its name is another one."""
+    zoe = GivenCredentials("zoe", PASSWORD)
+    assert adopt(two, node("a", 2), zoe) == ()
+    assert counts(two, zoe)
+
+
 def test_recovery_with_an_old_password(two: World) -> None:
     """Without another live node the file wins, also with a password that was replaced."""
     nodes.leave(two.database, "b-1")
@@ -247,9 +255,12 @@ def test_the_last_eight_are_remembered(cast: World) -> None:
 
 
 def test_a_better_hash_replaces_nothing(cast: World) -> None:
-    """The older hash of the same password is not kept."""
+    """When a sign-in makes a better hash of the same password, the older one is not kept."""
+    older = Credentials(ADA, generate_password_hash(PASSWORD, "scrypt:1024:8:1"))
     with cast.database.writing() as db:
-        settings.store_credentials(db, Credentials(ADA, "better"), rehashed=True)
+        settings.store_credentials(db, older, rehashed=True)
+    signed_in(cast)
+    assert cast.setting("server.basic-auth")["password_hash"] != older.password_hash
     assert replaced(cast) == []
 
 
