@@ -5,6 +5,7 @@ never a thread; who comes to no end is sent away; and what was cut off on its wa
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,10 +66,14 @@ class Room:
 
 
 class Bridge:
-    """An ASGI app around a WSGI one."""
+    """An ASGI app around a WSGI one.
 
-    def __init__(self, app: Application) -> None:
+    `leaving`: once it is set, every answer ends its connection.
+    """
+
+    def __init__(self, app: Application, leaving: threading.Event | None = None) -> None:
         self.app = app
+        self.leaving = leaving or threading.Event()
         self.room = Room()
         self._threads = ThreadPoolExecutor(THREADS, "request")
         self._spare = ThreadPoolExecutor(1, "alive")  # while all others wait for a database that is stuck
@@ -82,7 +87,17 @@ class Bridge:
             except NotTaken as refusal:
                 await _refuse(scope, send, refusal)
                 return
-            await self._answer(environment(scope, body), send)
+            await self._answer(environment(scope, body), self._last(send))
+
+    def _last(self, send: Send) -> Send:
+        """Return what sends an answer, the last on its connection when this worker leaves."""
+
+        async def pass_on(message: Message) -> None:
+            if self.leaving.is_set() and message["type"] == "http.response.start":
+                message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        return pass_on
 
     async def _answer(self, environ: dict[str, Any], send: Send) -> None:
         loop = asyncio.get_running_loop()

@@ -3,17 +3,16 @@
 import errno
 import os
 import resource
-import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import click
 
-from authapp import logs, nodes
+from authapp import logs, nodes, stopping
 from authapp.bridge import Bridge
 from authapp.config.examine import Start
 from authapp.config.live import LOOK_INTERVAL, LiveConfig
@@ -36,8 +35,9 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     address = _listening_address(server.host, server.port)
     _greet(installed)
     _watch(installed.live)
-    with _listed(installed.database, installed.live):
-        _serve(address, server.port, server.workers, Loader(installed.live))
+    with _listed(installed.database, installed.live) as node_id:
+        leave = partial(_seconds_to_leave, installed.database, installed.live, node_id)
+        _serve(address, server.port, server.workers, Loader(installed.live), leave)
 
 
 class Loader:
@@ -55,13 +55,13 @@ def load_worker(locations: Locations, start: Start, *_: object) -> Bridge:
     """Make the app of this worker process; its parent reports the config's problems."""
     os.umask(0o077)
     _open_more_files()
-    # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    leaving = stopping.heed()
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
     app = create_app(locations, start, quiet=True)
+    app.leaving = leaving
     _watch(app.live)
     app.chores.start()
-    return Bridge(app)
+    return Bridge(app, leaving)
 
 
 def _open_more_files() -> None:
@@ -77,10 +77,10 @@ def _stop_without(parent: int) -> None:
     pause = threading.Event()
     while os.getppid() == parent:
         pause.wait(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), stopping.STOP)
 
 
-def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
+def _serve(host: str, port: int, workers: int, loader: Loader, seconds_to_leave: Callable[[], float]) -> None:
     # The server takes longer to import than most commands take to run.
     import multiprocessing  # noqa: PLC0415 - see above
 
@@ -90,7 +90,7 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
 
     # A forked worker would share the parent's threads and open database files.
     multiprocessing.set_start_method("spawn", force=True)
-    Granian(
+    granian = Granian(
         "authapp.factory:create_app",
         address=host,
         port=port,
@@ -103,27 +103,30 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_TIMEOUT,
-    ).serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]  # a worker sees what Loader turns into
+    )
+    leave = partial(stopping.leave_before_stop, seconds_to_leave, granian.signal_handler_interrupt)
+    granian.on_startup(leave)  # when it has taken the signals, and has no worker yet
+    granian.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]  # a worker sees what Loader turns into
 
 
 @contextmanager
-def _listed(database: Database, live: LiveConfig) -> Iterator[None]:
-    """Stand in the list of nodes, and say what other nodes were given otherwise, until the server stops."""
-    node_id, stopping = new_id(), threading.Event()
-    beats = threading.Thread(target=_beat, args=(database, live, node_id, stopping), daemon=True, name="node beat")
+def _listed(database: Database, live: LiveConfig) -> Iterator[str]:
+    """Stand in the list of nodes under the id it gives, and say what other nodes were given otherwise."""
+    node_id, end = new_id(), threading.Event()
+    beats = threading.Thread(target=_beat, args=(database, live, node_id, end), daemon=True, name="node beat")
     beats.start()
     try:
-        yield
+        yield node_id
     finally:
-        stopping.set()
+        end.set()
         beats.join(KILL_TIMEOUT)
         with suppress(DatabaseError):
             nodes.leave(database, node_id)
 
 
-def _beat(database: Database, live: LiveConfig, node_id: str, stopping: threading.Event) -> None:
+def _beat(database: Database, live: LiveConfig, node_id: str, end: threading.Event) -> None:
     said: set[Problem] = set()
-    while not stopping.is_set():
+    while not end.is_set():
         with suppress(DatabaseError):  # whoever asks for a page hears of it; the next beat tries again
             nodes.beat(database, node_id, live.current)
             with database.reading() as db:
@@ -131,7 +134,17 @@ def _beat(database: Database, live: LiveConfig, node_id: str, stopping: threadin
             for problem in found - said:
                 logs.log.warning(str(problem))
             said = found
-        stopping.wait(nodes.BEAT.total_seconds())
+        end.wait(nodes.BEAT.total_seconds())
+
+
+def _seconds_to_leave(database: Database, live: LiveConfig, node_id: str) -> float:
+    """Return how long this node has to go on serving until others have its visitors; where it is alone, no time."""
+    with suppress(DatabaseError), database.reading() as db:
+        if any(node.id != node_id for node in nodes.live(db)):
+            seconds = live.current.config.server.drain_time.total_seconds()
+            click.echo(f"Stopping in {seconds:g} seconds: until then load balancers turn to the other nodes.")
+            return seconds
+    return 0.0
 
 
 def _watch(live: LiveConfig) -> None:
