@@ -1,13 +1,13 @@
-"""A load balancer as documented ones are: it asks each node whether it is ready, and never sends a request twice."""
+"""A load balancer as usual ones are: it asks each node whether it is ready, and never sends a request twice."""
 
 import select
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
+from itertools import chain, count
 
 LOOKS_EVERY = 0.5  # seconds between two questions to a node; real ones ask every 1 to 10
 ENDS_HERE = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
@@ -15,9 +15,10 @@ ENDS_HERE = {"connection", "keep-alive", "transfer-encoding", "content-length", 
 
 @dataclass
 class Balancer:
-    """Takes the ready nodes in turns; one that refuses a connection is passed over, and a sent request never repeated.
+    """Takes the ready nodes in turns, and passes over one that refuses a connection.
 
-    `keeps`: whether connections to the nodes are kept and used again.
+    A request that was sent is not sent again, whatever becomes of it. `keeps`: whether connections
+    to the nodes are kept and used again.
     """
 
     ports: Sequence[int]
@@ -25,9 +26,7 @@ class Balancer:
     ready: set[int] = field(default_factory=set)
     kept: dict[int, list[HTTPConnection]] = field(default_factory=dict)
     turns: Iterator[int] = field(default_factory=count)
-    answered: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # the node's port and the status, request by request
+    answered: list[int] = field(default_factory=list)  # the node's port, answer by answer
 
     def look(self) -> None:
         """Ask each node whether it is ready."""
@@ -39,14 +38,15 @@ class Balancer:
     ) -> tuple[HTTPResponse, bytes]:
         """Send a request to the node whose turn it is; raises OSError, HTTPException."""
         port, connection = self._connect()
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        self.answered.append((port, answer.status))
-        if self.keeps and not answer.will_close:
-            self.kept.setdefault(port, []).append(connection)
-        else:
-            connection.close()
+        with ExitStack() as unless_kept:
+            unless_kept.callback(connection.close)
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            self.answered.append(port)
+            if self.keeps and not answer.will_close:
+                unless_kept.pop_all()
+                self.kept.setdefault(port, []).append(connection)
         return answer, text
 
     def _connect(self) -> tuple[int, HTTPConnection]:
@@ -103,6 +103,8 @@ def balanced(ports: Sequence[int], *, keeps: bool = False) -> Iterator[tuple[Bal
         server.server_close()
         for thread in threads:
             thread.join()
+        for connection in chain(*balancer.kept.values()):
+            connection.close()
 
 
 def _handler(balancer: Balancer) -> type[BaseHTTPRequestHandler]:
