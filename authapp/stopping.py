@@ -1,20 +1,35 @@
 """How a node stops while others serve: it says so first, and goes on serving until nothing is sent to it any more.
 
 A parent that is told to stop tells its workers, and stops them a while later. In between `/readyz` says 503 and
-every answer ends its connection, so that load balancers have turned to the other nodes when this one goes.
+every answer ends its connection, so that load balancers have turned to the other nodes when this one goes. For the
+sake of those that never ask, no connection is taken at the very end: it could be closed with its request unread.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import socket
+import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from pathlib import Path
 
 STOP, LEAVE = signal.SIGTERM, signal.SIGUSR1
 AGAIN = 1.0  # seconds after which workers are told again: one may have been started since
+QUIET = 0.5  # seconds without new connections, in which those that were just made send their request
+SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
+# Drops what begins a connection: of byte 13 of a TCP header (RFC 9293) only SYN is set, of SYN and ACK.
+NO_SYN = (
+    (0x30, 0, 0, 13),  # A = that byte
+    (0x54, 0, 0, 0x12),  # A &= SYN | ACK
+    (0x15, 0, 1, 0x02),  # unless A is SYN, leave the next out
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFFFFFF),  # take all of it
+)
 
 
 def leave_before_stop(seconds: Callable[[], float], stop: Callable[[], object]) -> None:
@@ -56,6 +71,9 @@ def _heed(parent: int, leaving: threading.Event) -> None:
         if told == LEAVE:
             leaving.set()
         told, sender = _next_signal(parent)
+    if leaving.is_set() and sys.platform == "linux":
+        turn_away(_sockets())
+        time.sleep(QUIET)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {STOP})
     os.kill(os.getpid(), STOP)  # the web server has a handler for it, which finishes what is in flight
 
@@ -66,3 +84,23 @@ def _next_signal(parent: int) -> tuple[int, int]:
         return signal.sigwait({STOP, LEAVE}), parent
     told = signal.sigwaitinfo({STOP, LEAVE})
     return told.si_signo, told.si_pid
+
+
+def turn_away(descriptors: Iterable[int]) -> None:
+    """Take no new connection at those of these sockets that listen, and go on with all others.
+
+    Whoever tries is not answered, tries again after a second (RFC 6298), and is refused then, as nobody listens any
+    more. A load balancer turns to another node. To close the port instead would cut off whoever is just connecting.
+    """
+    steps = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in NO_SYN))
+    program = struct.pack("HP", len(NO_SYN), ctypes.addressof(steps))
+    for descriptor in descriptors:
+        # It is gone, or the system has no such filters.
+        with suppress(OSError), closing(socket.socket(fileno=os.dup(descriptor))) as found:
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+
+
+def _sockets() -> list[int]:
+    """Return the descriptors of this process's sockets: the web server keeps those it listens on to itself."""
+    return [int(link.name) for link in Path("/proc/self/fd").iterdir() if link.is_socket()]

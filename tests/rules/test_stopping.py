@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -45,3 +46,18 @@ def test_told_twice_a_node_stops_at_once() -> None:
     os.kill(os.getpid(), stopping.STOP)
     assert stopped.wait(PATIENCE)
     over.set()
+
+
+def test_new_connections_are_turned_away() -> None:
+    """At the very end nobody can connect any more, and who is connected is served."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as known,
+    ):
+        stopping.turn_away([listener.fileno()])
+        with pytest.raises(TimeoutError):
+            socket.create_connection(listener.getsockname(), timeout=0.2).close()
+        accepted, _ = listener.accept()
+        with accepted:
+            known.sendall(b"still here")
+            assert accepted.recv(100) == b"still here"
