@@ -40,7 +40,7 @@ class Pair:
 def config(node: int, password: str = "") -> str:
     """Return a node's config file, with credentials of the owner if a password is given."""
     owner = f"basic-auth: {{username: '{ADA}', password: '{password}'}}, " if password else ""
-    ours = "drain-time: 2s, trusted-proxies: [127.0.0.1]"
+    ours = "drain-time: 3s, trusted-proxies: [127.0.0.1]"
     return f"server: {{{owner}{ours}}}\nworkspace: {{name: {DIFFERENT[node]}}}\n"
 
 
