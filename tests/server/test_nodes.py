@@ -23,7 +23,8 @@ from tests.world import ADA, OTHER_PASSWORD, PASSWORD
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("server-nodes")]
 NUMBERS = count(1)
 VISITORS = 10  # at each node
-BREATH = 0.03  # seconds between two visits; without it, visitors leave no processor to a node that starts
+BREATH = 0.1  # seconds between two visits; without it, visitors leave no processor to a node that starts
+LONG = 60.0  # seconds; a node starts in three, but here beside another one, and visitors
 ELSEWHERE = "127.0.0.7"  # an address that nobody signed in from
 DIFFERENT = ("Canary-Alpha", "Canary-Beta")  # what one option is at each node
 
@@ -52,7 +53,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> 
         for number, node in enumerate((one, other)):
             node.write_config(config(number))
             node.launch()
-        wait_for(lambda: one.is_up() and other.is_up(), f"both nodes are up: {one.output} {other.output}")
+        wait_for(lambda: one.is_up() and other.is_up(), "both nodes are up", LONG)
         yield Pair(one, other, race(one, other))
 
 
@@ -244,7 +245,7 @@ def test_the_other_node_goes_on(pair: Pair, guest: Guest) -> None:
     """When a node is killed, the other serves everybody who signed in there, in browsers and programs."""
     pair.one.kill()
     assert all(guest.opens(pair.other, kind) for kind in ("session", *guest.programs))
-    pair.one.start()
+    pair.one.start(patience=LONG)
 
 
 def test_a_node_says_that_it_stops(pair: Pair, guest: Guest) -> None:
@@ -257,8 +258,8 @@ def test_a_node_says_that_it_stops(pair: Pair, guest: Guest) -> None:
     wait_for(lambda: pair.one.client().get("/readyz").text == "stopping\n", "it says that it stops")
     answer = guest.browser.get("/account")
     assert (answer.status, answer.headers["connection"]) == (200, "close")
-    assert pair.one.ended() == 0
-    pair.one.start()
+    assert pair.one.ended(LONG) == 0
+    pair.one.start(patience=LONG)
 
 
 @dataclass
@@ -313,10 +314,10 @@ def test_a_rolling_restart(pair: Pair, guest: Guest) -> None:
     """While the nodes are restarted one after the other, no sign-in, page, API call or write fails or is lost."""
     with crowd(pair, guest) as (visitors, balancers):
         for node in (pair.one, pair.other):
-            node.restart()
+            node.restart(LONG)
             for balancer in balancers:
                 before = balancer.answered.count(node.port)
-                wait_for(lambda: balancer.answered.count(node.port) > before + 5, "visitors come back")  # noqa: B023
+                wait_for(lambda: balancer.answered.count(node.port) > before + 5, "visitors come back", LONG)  # noqa: B023
     assert visitors.failed == []
     made = pair.one.rows("SELECT count(*) FROM users WHERE username LIKE 'made-%'")
     assert made == [(len(set(visitors.made)),)]
