@@ -5,6 +5,7 @@ never a thread; who comes to no end is sent away; and what was cut off on its wa
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -66,12 +67,22 @@ class Room:
 
 
 class Bridge:
-    """An ASGI app around a WSGI one."""
+    """An ASGI app around a WSGI one.
 
-    def __init__(self, app: Application, on_refusal: Callable[[int], None] | None = None) -> None:
+    `leaving`: once it is set, every answer ends its connection. `on_refusal` is told the status of what the app
+    never sees.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        leaving: threading.Event | None = None,
+        on_refusal: Callable[[int], None] | None = None,
+    ) -> None:
         self.app = app
+        self.leaving = leaving or threading.Event()
         self.room = Room()
-        self._on_refusal = on_refusal  # is told the status of what the app never sees
+        self._on_refusal = on_refusal
         self._in_hand = 0
         self._threads = ThreadPoolExecutor(THREADS, "request")
         self._spare = ThreadPoolExecutor(1, "alive")  # while all others wait for a database that is stuck
@@ -87,7 +98,17 @@ class Bridge:
                     self._on_refusal(refusal.status)
                 await _refuse(scope, send, refusal)
                 return
-            await self._answer(environment(scope, body), send)
+            await self._answer(environment(scope, body), self._last(send))
+
+    def _last(self, send: Send) -> Send:
+        """Return what sends an answer, the last on its connection when this worker leaves."""
+
+        async def pass_on(message: Message) -> None:
+            if self.leaving.is_set() and message["type"] == "http.response.start":
+                message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        return pass_on
 
     async def _answer(self, environ: dict[str, Any], send: Send) -> None:
         loop = asyncio.get_running_loop()

@@ -3,10 +3,9 @@
 import errno
 import os
 import resource
-import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import click
 
-from authapp import logs, nodes
+from authapp import logs, nodes, stopping
 from authapp.bridge import Bridge
 from authapp.config.checks import INSTALL_METRICS, lacks_metrics
 from authapp.config.examine import Start
@@ -45,8 +44,10 @@ def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
         address = _listening_address(config.server.host, config.server.port)
         _greet(installed)
         _watch(installed.live)
+        leave = partial(_seconds_to_leave, installed.database, installed.live, here)
         with meter.folder(locations.data) as shared:
-            _serve(address, config.server.port, config.server.workers, Loader(installed, here, shared))
+            loader = Loader(installed, here, shared)
+            _serve(address, config.server.port, config.server.workers, loader, leave)
 
 
 class Loader:
@@ -71,13 +72,13 @@ def load_worker(
     """
     os.umask(0o077)
     _open_more_files()
-    # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    leaving = stopping.heed()
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
     app = create_app(locations, start, file_id, here=here, quiet=True)
+    app.leaving = leaving
     _watch(app.live)
     app.chores.start()
-    bridge = Bridge(app, app.meter.count_refusal)
+    bridge = Bridge(app, leaving, app.meter.count_refusal)
     app.meter.watch(bridge.numbers)
     app.meter.share(shared, lambda: app.live.current.config.metrics.enabled)
     return bridge
@@ -96,10 +97,10 @@ def _stop_without(parent: int) -> None:
     pause = threading.Event()
     while os.getppid() == parent:
         pause.wait(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), stopping.STOP)
 
 
-def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
+def _serve(host: str, port: int, workers: int, loader: Loader, seconds_to_leave: Callable[[], float]) -> None:
     # The server takes longer to import than most commands take to run.
     import multiprocessing  # noqa: PLC0415 - see above
 
@@ -109,7 +110,7 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
 
     # A forked worker would share the parent's threads and open database files.
     multiprocessing.set_start_method("spawn", force=True)
-    Granian(
+    granian = Granian(
         "authapp.factory:create_app",
         address=host,
         port=port,
@@ -122,28 +123,41 @@ def _serve(host: str, port: int, workers: int, loader: Loader) -> None:
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_TIMEOUT,
-    ).serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]  # a worker sees what Loader turns into
+    )
+    leave = partial(stopping.leave_before_stop, seconds_to_leave, granian.signal_handler_interrupt)
+    granian.on_startup(leave)  # when it has taken the signals, and has no worker yet
+    granian.serve(target_loader=loader, wrap_loader=False)  # type: ignore[arg-type]  # a worker sees what Loader turns into
 
 
 @contextmanager
 def _listed(database: Database, live: LiveConfig, here: Here) -> Iterator[None]:
     """Stand in the list of nodes, and say what other nodes were given otherwise, until the server stops."""
-    pulse, stopping = Pulse(database, live, here), threading.Event()
+    pulse, end = Pulse(database, live, here), threading.Event()
     pulse.beat_if_due()  # before anything else happens: another node that starts has to know of this one
-    beats = threading.Thread(target=_beat, args=(pulse, stopping), daemon=True, name="node beat")
+    beats = threading.Thread(target=_beat, args=(pulse, end), daemon=True, name="node beat")
     beats.start()
     try:
         yield
     finally:
-        stopping.set()
+        end.set()
         beats.join(KILL_TIMEOUT)
         with suppress(DatabaseError):
             nodes.leave(database, here.id)
 
 
-def _beat(pulse: Pulse, stopping: threading.Event) -> None:
-    while not stopping.wait(LOOK_INTERVAL):
+def _beat(pulse: Pulse, end: threading.Event) -> None:
+    while not end.wait(LOOK_INTERVAL):
         pulse.beat_if_due()
+
+
+def _seconds_to_leave(database: Database, live: LiveConfig, here: Here) -> float:
+    """Return how long this node has to go on serving until others have its visitors; where it is alone, no time."""
+    with suppress(DatabaseError), database.reading() as db:
+        if any(node.id != here.id for node in nodes.live(db)):
+            seconds = live.current.config.server.drain_time.total_seconds()
+            click.echo(f"Stopping in {seconds:g} seconds: until then load balancers turn to the other nodes.")
+            return seconds
+    return 0.0
 
 
 def _watch(live: LiveConfig) -> None:

@@ -170,16 +170,16 @@ class Server:
         except (OSError, HTTPException):
             return False
 
-    def stop(self) -> int:
+    def stop(self, patience: float = PATIENCE) -> int:
         """Tell the server to stop, as a service manager does, and return its exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.ended()
+        return self.ended(patience)
 
-    def ended(self) -> int:
+    def ended(self, patience: float = PATIENCE) -> int:
         """Wait until the server has stopped and return its exit status."""
         assert self.process is not None
-        return self.process.wait(PATIENCE)
+        return self.process.wait(patience)
 
     def kill(self) -> None:
         """`kill -9` the whole process group, and wait until nobody listens any more."""
@@ -191,10 +191,10 @@ class Server:
         self.process = None
         wait_for(lambda: not self.answers(), "the killed server is gone")
 
-    def restart(self) -> "Server":
+    def restart(self, patience: float = PATIENCE) -> "Server":
         """Stop and start again."""
-        assert self.stop() == 0
-        return self.start()
+        assert self.stop(patience) == 0
+        return self.start(patience=patience)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of its processes."""

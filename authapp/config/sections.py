@@ -53,6 +53,10 @@ class Server(Section):
     host: Host = _option("127.0.0.1", "The address to listen on.", restart=True)
     port: int = _option(8080, "The port to listen on.", restart=True, ge=1, le=65535)
     workers: int = _option(min(os.cpu_count() or 1, 4), "How many processes serve.", restart=True, ge=1, le=64)
+    drain_time: Duration = _option(
+        timedelta(seconds=5),
+        "How long a node that is told to stop goes on serving, with 503 at /readyz, if other nodes serve as well.",
+    )
     public_url: BaseUrl | None = _option(
         None, "The address people use, such as https://auth.example.com; https makes cookies Secure."
     )

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from authapp import wizard
 from authapp.web.security import access
-from authapp.web.state import database, database_trouble, other_mode, snapshot
+from authapp.web.state import database, database_trouble, other_mode, snapshot, the_app
 
 bp = Blueprint("health", __name__)
 
@@ -19,7 +19,9 @@ def healthz() -> Response:
 @bp.get("/readyz")
 @access("public")
 def readyz() -> Response:
-    """Say in one word whether people can sign in; 503 when nobody can, whatever they type."""
+    """Say in one word whether people can sign in; 503 when nobody can, whatever they type, or soon."""
+    if the_app().leaving.is_set():
+        return _word("stopping", 503)
     if trouble := database_trouble():
         return _word(trouble[0], 503)
     now = snapshot()

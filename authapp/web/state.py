@@ -1,5 +1,6 @@
 """What a request finds: the app with its live config and database, and the state in force for this request."""
 
+import threading
 from datetime import timedelta
 from typing import Any, cast
 
@@ -61,6 +62,7 @@ class App(OpenAPI):
         super().__init__(*args, doc_ui=False, **more)
         self.remembered = Remembered()
         self.meter, self.stock = Meter(), Stock()
+        self.leaving = threading.Event()  # told to stop, while other nodes serve
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer a request under the config of this moment.

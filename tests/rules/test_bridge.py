@@ -185,5 +185,5 @@ def test_how_much_there_is_to_do() -> None:
 def test_what_the_app_never_sees_is_told() -> None:
     """A request that is not taken in is told with its status to whoever counts them."""
     refused: list[int] = []
-    ask(Bridge(echo, refused.append), HALF, CUT)
+    ask(Bridge(echo, on_refusal=refused.append), HALF, CUT)
     assert refused == [400]
