@@ -34,7 +34,7 @@ def beat(database: Database, node_id: str, effective: Effective) -> None:
         node.last_seen_at, node.pid, node.version = now, os.getpid(), __version__
         node.hashed_under, node.given = tokens.fingerprint(key), hashes(effective, key)
         db.add(node)
-        db.execute(delete(Node).where(Node.last_seen_at < now - KEPT))
+        db.execute(delete(Node).where(~Node.last_seen_at.between(now - KEPT, now + KEPT)))
 
 
 def leave(database: Database, node_id: str) -> None:
@@ -57,7 +57,8 @@ def _text(name: str, value: Any) -> str:
 
 def live(db: Session) -> list[Node]:
     """Return the nodes that gave a sign of life within the last minute, the oldest first."""
-    seen = select(Node).where(Node.last_seen_at >= clock.now() - LIVE)
+    now = clock.now()  # a node whose clock was ahead is not alive until then
+    seen = select(Node).where(Node.last_seen_at.between(now - LIVE, now + LIVE))
     return list(db.scalars(seen.order_by(Node.started_at, Node.id)))
 
 
