@@ -145,6 +145,27 @@ def test_the_node_is_seen_again(there: Server, own: PostgresServer, owner: Clien
     wait_for(lambda: there.rows("SELECT last_seen_at FROM nodes") > [before], "a sign of life", PATIENCE)
 
 
+def test_what_was_refused(there: Server, own: PostgresServer, owner: Client, program: Program) -> None:
+    """Sign-ins that were refused before PostgreSQL was stopped are still counted afterwards, each once."""
+    guess = {"username": "mallory", "password": "a guess"}
+    before = refused(there)
+    answers = [Program(there.port).ask("POST", "/login", guess).status for _ in range(13)]
+    assert answers[-3:] == [429] * 3
+    with stopped(own):
+        assert there.answers()
+    heals(owner, program)
+    assert there.stop() == 0  # which is when each process writes down what it counted
+    there.start(patience=PATIENCE)
+    assert refused(there) - before == answers.count(429)
+
+
+def refused(server: Server) -> int:
+    """Return how many refused sign-ins are written down, as counters or already as entries."""
+    counters = server.rows("SELECT count FROM refusals")
+    entries = server.rows("SELECT CAST(detail ->> 'count' AS int) FROM audit WHERE event = 'sign-in.refused'")
+    return sum(number for (number,) in [*counters, *entries])
+
+
 # -- killed, and connections that break -----------------------------------------------------------------------
 
 
