@@ -24,12 +24,13 @@ KEY, CUT = "audit.key", "audit.cut"  # rows of the Settings table: the key; the 
 LARGEST = 1000  # entries in a block: SQLite's other writers wait while one is made
 PAGE = 100  # blocks that are verified at a time
 CUT_AFTER = timedelta(days=1)  # how much more than wanted is kept, so that one entry a day tells what was cut
+LATELY = timedelta(days=30)  # when the newest block of yesterday or before was made, unless the clock jumped
 START = "0" * 64  # the MAC before the first block's
 CHANGED = "was changed, or sealed under another key"
 COLUMNS = (
     "id", "at", "event", "outcome", "road", "actor_id", "actor", "address", "target_id", "target", "detail",
 )  # fmt: skip
-AUTHAPP = Actor("authapp")
+AUTHAPP, NEWEST = Actor("authapp"), select(func.max(AuditBlock.id)).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,8 @@ def _require_no_strays(db: Session) -> None:
 def retain(database: Database, older_than: timedelta) -> int:
     """Cut off whole blocks from the beginning, once the first is a day older than wanted; return how many entries.
 
-    The last MAC that was cut off is kept, under a MAC of its own, so that what is left still verifies.
+    The last MAC that was cut off is kept, under a MAC of its own, so that what is left still verifies. The newest
+    block stays, and a clock that went ahead cuts nothing: what was sealed a day ago has to be of lately, too.
     """
     before = clock.now() - older_than
     with database.reading() as db:
@@ -265,15 +267,20 @@ def retain(database: Database, older_than: timedelta) -> int:
 
 
 def _is_due(db: Session, before: datetime) -> bool:
-    oldest = db.scalar(select(AuditBlock.sealed_at).order_by(AuditBlock.id).limit(1))
-    return oldest is not None and oldest < before - CUT_AFTER
+    now, at = clock.now(), AuditBlock.sealed_at
+    sane = select(at).where(AuditBlock.id < NEWEST, at <= now + CUT_AFTER)
+    oldest = db.scalar(sane.order_by(AuditBlock.id).limit(1))  # none that was made while the clock was ahead
+    if oldest is None or oldest >= before - CUT_AFTER:
+        return False
+    latest = db.scalar(select(at).where(at <= now - CUT_AFTER).order_by(AuditBlock.id.desc()).limit(1))
+    return latest is not None and latest > now - LATELY
 
 
 def _last_before(db: Session, before: datetime) -> AuditBlock | None:
     """Return the last of the blocks at the beginning that are old enough."""
-    blocks = select(AuditBlock).order_by(AuditBlock.id.desc()).limit(1)
-    young = db.scalar(select(func.min(AuditBlock.id)).where(AuditBlock.sealed_at >= before))
-    return db.scalar(blocks.where(AuditBlock.id < young) if young is not None else blocks)
+    young = select(func.min(AuditBlock.id)).where(AuditBlock.sealed_at.between(before, clock.now() + CUT_AFTER))
+    end = db.scalar(young) or db.scalar(select(NEWEST))
+    return db.scalar(select(AuditBlock).where(AuditBlock.id < end).order_by(AuditBlock.id.desc()).limit(1))
 
 
 def _cut_through(db: Session, key: bytes, last: AuditBlock) -> int:

@@ -1,10 +1,12 @@
 """What all tables share: names of constraints, and moments in UTC."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, TypeDecorator
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, MetaData, TypeDecorator, and_
 from sqlalchemy.orm import DeclarativeBase
+
+from authapp import clock
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -37,3 +39,12 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+def is_to_come(moment: Any, longest: timedelta) -> ColumnElement[bool]:
+    """Return the condition that a moment is still to come.
+
+    One that is ahead by more than twice the longest time was written by a clock that was wrong.
+    """
+    now = clock.now()
+    return and_(moment > now, moment <= now + 2 * longest)

@@ -7,11 +7,12 @@ from typing import Any
 from limits.limits import Granularity, RateLimitItem
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import case, delete, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from authapp import clock
+from authapp.base import is_to_come
 from authapp.database import DatabaseError
 from authapp.models import Tries
 
@@ -43,9 +44,9 @@ class SqlStorage(Storage):
 
     STORAGE_SCHEME = None
 
-    def __init__(self, db: Session, about: About | None = None) -> None:
+    def __init__(self, db: Session, longest: timedelta, about: About | None = None) -> None:
         super().__init__()
-        self._db = db
+        self._db, self._longest = db, longest
         self._about = about or About()
 
     @property
@@ -56,7 +57,7 @@ class SqlStorage(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a counter, in one statement that no other transaction can come between; return its count."""
         now = clock.now()
-        is_over = Tries.expires_at <= now
+        is_over = not_(is_to_come(Tries.expires_at, self._longest))
         new = {"key": key, "count": amount, "expires_at": now + timedelta(seconds=expiry), **asdict(self._about)}
         insert: Any = sqlite.insert if self._db.get_bind().dialect.name == "sqlite" else postgresql.insert
         statement = insert(Tries).values(new)
@@ -72,7 +73,7 @@ class SqlStorage(Storage):
 
     def get(self, key: str) -> int:
         """Return a count."""
-        wanted = select(Tries.count).where(Tries.key == key, Tries.expires_at > clock.now())
+        wanted = select(Tries.count).where(Tries.key == key, is_to_come(Tries.expires_at, self._longest))
         return self._db.scalar(wanted) or 0
 
     def expires_at(self, key: str) -> datetime | None:
@@ -107,8 +108,8 @@ class SqlStorage(Storage):
 class Counters:
     """The limits of `limits`, over the rows of one transaction."""
 
-    def __init__(self, db: Session, about: About | None = None) -> None:
-        self.storage = SqlStorage(db, about)
+    def __init__(self, db: Session, longest: timedelta, about: About | None = None) -> None:
+        self.storage = SqlStorage(db, longest, about)
         self._limiter = FixedWindowRateLimiter(self.storage)
 
     def hit(self, limit: Limit, key: str) -> bool:

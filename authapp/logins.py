@@ -239,8 +239,9 @@ def _settle(
 
 def is_expired(effective: Effective, user: User) -> bool:
     """Tell whether a user's initial password has waited too long to be used."""
+    lifetime = effective.config.password.initial_lifetime
     dies_at = user_passwords.initial_password_dies_at(effective, user)
-    return dies_at is not None and clock.now() >= dies_at
+    return dies_at is not None and not clock.is_near(dies_at - lifetime, lifetime)
 
 
 def _refuse(

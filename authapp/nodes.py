@@ -95,7 +95,8 @@ def beat(database: Database, here: Here, effective: Effective, compared: Compare
         node = write(db, here, effective)
         if compared and compared.stored == settings.credentials(db):
             node.agreement = compared.said
-        db.execute(delete(Node).where(Node.last_seen_at < clock.now() - KEPT))
+        now = clock.now()
+        db.execute(delete(Node).where(~Node.last_seen_at.between(now - KEPT, now + KEPT)))
 
 
 def write(db: Session, here: Here, effective: Effective) -> Node:
@@ -138,7 +139,8 @@ def _text(name: str, value: Any) -> str:
 
 def live(db: Session) -> list[Node]:
     """Return the nodes that gave a sign of life within the last minute, the oldest first."""
-    seen = select(Node).where(Node.last_seen_at >= clock.now() - LIVE)
+    now = clock.now()  # a node whose clock was ahead is not alive until then
+    seen = select(Node).where(Node.last_seen_at.between(now - LIVE, now + LIVE))
     return list(db.scalars(seen.order_by(Node.started_at, Node.id)))
 
 

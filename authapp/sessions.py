@@ -57,14 +57,14 @@ def find(db: Session, options: SessionOptions, token: str) -> tuple[SignedIn, Us
 def is_over(session: SignedIn, options: SessionOptions, now: datetime) -> bool:
     """Tell whether a session has lived too long, or was unused too long."""
     lifetime = options.remember_lifetime if session.remember else options.lifetime
-    if now >= session.created_at + lifetime:
+    if not clock.is_near(session.created_at, lifetime, now):
         return True
-    return not session.remember and now >= session.last_seen_at + options.idle_timeout
+    return not session.remember and not clock.is_near(session.last_seen_at, options.idle_timeout, now)
 
 
 def is_worth_touching(session: SignedIn) -> bool:
     """Tell whether last-seen is old enough to be written again."""
-    return clock.now() - session.last_seen_at >= SEEN_INTERVAL
+    return not clock.is_near(session.last_seen_at, SEEN_INTERVAL)
 
 
 def touch(db: Session, session_id: str) -> None:
@@ -105,7 +105,7 @@ def forget_old(db: Session, options: SessionOptions) -> None:
 
 def has_proof(proved_at: datetime) -> bool:
     """Tell whether the password was typed recently enough for a sensitive change."""
-    return clock.now() - proved_at < PROOF_LIFETIME
+    return clock.is_near(proved_at, PROOF_LIFETIME)
 
 
 def prove(db: Session, session_id: str) -> str | None:
@@ -126,11 +126,15 @@ def prove(db: Session, session_id: str) -> str | None:
 
 def _alive(options: SessionOptions, now: datetime) -> ColumnElement[bool]:
     """Return the condition that a session is not over: `is_over` in the database's words."""
-    remembered = and_(SignedIn.remember, SignedIn.created_at > now - options.remember_lifetime)
+
+    def is_near(moment: Any, length: timedelta) -> ColumnElement[bool]:
+        return and_(moment > now - length, moment < now + length)
+
+    remembered = and_(SignedIn.remember, is_near(SignedIn.created_at, options.remember_lifetime))
     others = and_(
         ~SignedIn.remember,
-        SignedIn.created_at > now - options.lifetime,
-        SignedIn.last_seen_at > now - options.idle_timeout,
+        is_near(SignedIn.created_at, options.lifetime),
+        is_near(SignedIn.last_seen_at, options.idle_timeout),
     )
     return and_(User.is_active, or_(remembered, others))
 

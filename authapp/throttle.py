@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from authapp import clock, tokens
+from authapp.base import is_to_come
 from authapp.config.sections import Throttle
 from authapp.models import Tries
 
@@ -108,11 +109,11 @@ def _key(secret_key: str) -> bytes:
     return tokens.derive_key(secret_key, "authapp/throttle/v1")
 
 
-def _counters(db: Session, **about: str | None) -> "Counters":
+def _counters(db: Session, longest: timedelta, **about: str | None) -> "Counters":
     # Its library takes longer to import than most commands take to run, and few of them count tries.
     from authapp.counters import About, Counters  # noqa: PLC0415 - see above
 
-    return Counters(db, About(**about))
+    return Counters(db, longest, About(**about))
 
 
 def _limits(options: Throttle, where: Bucket, *, known: bool) -> "Limits":
@@ -141,16 +142,20 @@ def _limits(options: Throttle, where: Bucket, *, known: bool) -> "Limits":
 def is_known(db: Session, where: Bucket) -> bool:
     """Tell whether this user signed in from this network lately."""
     row = db.get(Tries, f"{KNOWN}/{where.known_key}", populate_existing=True)
-    return row is not None and row.expires_at > clock.now()
+    return row is not None and clock.now() < row.expires_at <= clock.now() + 2 * KNOWN_FOR
 
 
 def has_to_wait(db: Session, options: Throttle, where: Bucket, *, alone: bool = False) -> timedelta | None:
     """Return how long there is no try left, or None; counts nothing. `alone` as in `take`."""
-    return _left(db, _limits(options, where, known=alone or is_known(db, where)))
+    return _left(db, options, _limits(options, where, known=alone or is_known(db, where)))
 
 
-def _left(db: Session, limits: "Limits") -> timedelta | None:
-    counters = _counters(db)
+def _longest(options: Throttle) -> timedelta:
+    return max(options.window, options.lock, ACCOUNT_WINDOW)
+
+
+def _left(db: Session, options: Throttle, limits: "Limits") -> timedelta | None:
+    counters = _counters(db, _longest(options))
     used_up = [(limit, key) for limit, key, _ in limits if counters.is_used_up(limit, key)]
     return max((counters.left(limit, key) for limit, key in used_up), default=None)
 
@@ -162,11 +167,11 @@ def take(db: Session, options: Throttle, where: Bucket, *, alone: bool = False) 
     """
     known = alone or is_known(db, where)
     limits = _limits(options, where, known=known)
-    if (wait := _left(db, limits)) is not None:
+    if (wait := _left(db, options, limits)) is not None:
         return Taken(wait, known)
     used_up = []
     for limit, key, about in limits:
-        counters = _counters(db, **about)
+        counters = _counters(db, _longest(options), **about)
         if not counters.hit(limit, key):  # another try was faster
             return Taken(counters.left(limit, key), known)
         if counters.is_used_up(limit, key):
@@ -204,14 +209,14 @@ def succeed(db: Session, where: Bucket, taken: Taken) -> None:
 
 def know(db: Session, where: Bucket) -> None:
     """Remember that this user was let in from this network."""
-    storage, key = _counters(db, user_id=where.user_id).storage, f"{KNOWN}/{where.known_key}"
+    storage, key = _counters(db, KNOWN_FOR, user_id=where.user_id).storage, f"{KNOWN}/{where.known_key}"
     storage.incr(key, round(KNOWN_FOR.total_seconds()))
     storage.keep(key, clock.now() + KNOWN_FOR)
 
 
 def clear(db: Session, where: Bucket, taken: Taken) -> None:
     """Forget the tries of one account from one network, and take this one off the counts it shares with others."""
-    storage = _counters(db).storage
+    storage = _counters(db, ACCOUNT_WINDOW).storage
     if not taken.known:
         storage.give_back(f"{ACCOUNT}/{where.account}")
         storage.give_back(f"{NETWORK}/{where.network_key}")
@@ -225,7 +230,7 @@ def _is_used_up(options: Throttle) -> ColumnElement[bool]:
     """Return the condition for rows that make somebody wait."""
     most = ((TRIES, options.attempts), (ACCOUNT, options.account_attempts), (NETWORK, options.network_attempts))
     full = or_(*(and_(Tries.key.startswith(f"{kind}/"), Tries.count >= number) for kind, number in most))
-    return and_(full, Tries.expires_at > clock.now())
+    return and_(full, is_to_come(Tries.expires_at, _longest(options)))
 
 
 def locked(db: Session, options: Throttle, accounts: Iterable[str]) -> set[str]:

@@ -8,6 +8,8 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from authapp import clock
+
 HASH = hashlib.sha256
 API_PREFIX = "authapp_"
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -113,11 +115,16 @@ def read_jwt(secret_key: str, audience: str, text: str) -> tuple[str, str] | Non
             derive_key(secret_key, JWT_PURPOSE),
             algorithms=["HS256"],
             audience=audience,
-            options={"require": ["typ", "sub", "jti", "aud", "iat", "nbf", "exp"], "strict_aud": True},
+            options={
+                "require": ["typ", "sub", "jti", "aud", "iat", "nbf", "exp"],
+                "strict_aud": True,
+                "verify_iat": False,  # looked at below, because the node that made it may be a little ahead
+                "verify_nbf": False,
+            },
         )
         issued_at, expires_at = (datetime.fromtimestamp(payload[name], UTC) for name in ("iat", "exp"))
         claims = Claims(payload["sub"], payload["jti"], audience, issued_at, expires_at)
-        is_as_written = text == sign_jwt(secret_key, claims)
+        is_good = text == sign_jwt(secret_key, claims) and issued_at <= clock.now() + clock.AHEAD
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError, RecursionError):
         return None
-    return (claims.user_id, claims.jti) if is_as_written else None
+    return (claims.user_id, claims.jti) if is_good else None

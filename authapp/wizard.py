@@ -107,9 +107,8 @@ def remove_token_file(data: Path) -> None:
 
 
 def _listed(db: Session) -> list[dict[str, Any]]:
-    now = clock.now()
     rows = settings.load(db, settings.SETUP_TOKEN) or []
-    return [row for row in rows if datetime.fromisoformat(row["created_at"]) + TOKEN_LIFETIME > now]
+    return [row for row in rows if clock.is_near(datetime.fromisoformat(row["created_at"]), TOKEN_LIFETIME)]
 
 
 def _is_listed(db: Session, token: str) -> bool:

@@ -90,11 +90,15 @@ def _version(folder: Path) -> int:
     return int(number[0]) if number else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostgresServer:
-    """A running PostgreSQL server without passwords, reached through the loopback address only."""
+    """A PostgreSQL server without passwords, reached through the loopback address only."""
 
     port: int
+    command: Sequence[str | Path]
+    log: Path
+    account: "Account"
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -112,6 +116,17 @@ class PostgresServer:
         """Connect to the database `postgres`; raises psycopg.OperationalError."""
         return psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True)
 
+    def start(self) -> None:
+        """Run it, again with the same port and data, and wait until it takes connections."""
+        self.process = _start(self.command, self.log, self.account)
+        _wait_until_up(self, self.process, self.log)
+
+    def stop(self) -> None:
+        """Stop it as a service manager does, if it runs, whoever is connected."""
+        if self.process is not None:
+            _stop(self.process)
+            self.process = None
+
     def _url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
@@ -125,8 +140,10 @@ class Account(TypedDict, total=False):
 
 
 @contextmanager
-def start_postgres(programs: Path, where: Path) -> Iterator[PostgresServer]:
+def start_postgres(programs: Path, where: Path, *options: str) -> Iterator[PostgresServer]:
     """Run a fresh server on a free loopback port, with its data in the folder `where`, until the block ends.
+
+    `options`: settings of the server, each as `name=value`.
 
     Started by root, it runs as nobody and keeps its data in a temporary folder instead, because
     PostgreSQL refuses to be root and nobody cannot enter pytest's folders.
@@ -137,7 +154,7 @@ def start_postgres(programs: Path, where: Path) -> Iterator[PostgresServer]:
             where = Path(temporary)
             os.chown(where, account["user"], account["group"])
             programs = _reachable(programs, where, account)
-        with _running(programs, where, account) as server:
+        with _running(programs, where, account, options) as server:
             yield server
 
 
@@ -169,16 +186,17 @@ def _copied(programs: Path, copy: Path, account: Account) -> Path:
 
 
 @contextmanager
-def _running(programs: Path, where: Path, account: Account) -> Iterator[PostgresServer]:
+def _running(programs: Path, where: Path, account: Account, options: Sequence[str]) -> Iterator[PostgresServer]:
     data, log = where / "data", where / "log"
     _start([programs / "initdb", "-D", data, *INITDB_OPTIONS], log, account).wait()
-    server = PostgresServer(_free_port())
-    process = _start([programs / "postgres", "-D", data, "-p", str(server.port), *OPTIONS], log, account)
+    port, more = _free_port(), [text for option in options for text in ("-c", option)]
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-p", str(port), *OPTIONS, *more]
+    server = PostgresServer(port, command, log, account)
     try:
-        _wait_until_up(server, process, log)
+        server.start()
         yield server
     finally:
-        _stop(process)
+        server.stop()
 
 
 def _start(command: Sequence[str | Path], log: Path, account: Account) -> subprocess.Popen[bytes]:

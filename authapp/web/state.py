@@ -6,12 +6,13 @@ from typing import Any, cast
 
 from flask import Config as FlaskConfig
 from flask import Flask, Request, current_app, has_request_context, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_openapi3.openapi import OpenAPI
+from itsdangerous import BadSignature
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
-from authapp import provision, settings, tokens
+from authapp import clock, provision, settings, tokens
 from authapp.audit import MODE_NONE, Actor
 from authapp.basic import Remembered
 from authapp.chores import Chores
@@ -113,6 +114,19 @@ class SessionCookie(SecureCookieSessionInterface):
         """Return `authapp-<8 of the installation's id>`, with the __Host- prefix where the address is https."""
         name = f"authapp-{cast(App, app).installation_id[:8]}"
         return f"__Host-{name}" if self.get_cookie_secure(app) else name
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return what the cookie holds, also when the node that signed it is ahead of this one."""
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        try:
+            value, signed_at = serializer.loads(
+                request.cookies.get(self.get_cookie_name(app), ""), return_timestamp=True
+            )
+        except BadSignature:
+            return self.session_class()
+        return self.session_class(value if clock.is_near(signed_at, app.permanent_session_lifetime) else None)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Tell whether browsers may send the cookie over https only."""

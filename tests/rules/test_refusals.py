@@ -8,12 +8,12 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from authapp import audit_chain, chores, refusals
+from authapp import audit, audit_chain, chores, refusals
 from authapp.config.sections import Config
 from authapp.database import DatabaseError
 from authapp.models import Refusal
 from authapp.tally import MOST, OTHERS, Tally
-from tests.world import World, at_once
+from tests.world import SHELL, World, at_once
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -149,6 +149,8 @@ def test_the_chores_cut_what_is_old(world: World, clock: time_machine.Traveller)
     for days in (400, 1):
         assert world.audit("installation.created")
         clock.shift(timedelta(days=days))
+        with world.database.writing() as db:
+            audit.record(db, "some.event", SHELL)
         clock.shift(MINUTE)
         chores.run(world.database, Config())
     assert world.audit("installation.created") == []
