@@ -24,7 +24,7 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
 }
 
 # The rules hold on both; pages, API and command line only call them, and are tested on SQLite.
-ON_BOTH = {"rules"}
+ON_BOTH = {"rules", "web"}
 SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
