@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import structlog
 import time_machine
-from sqlalchemy import make_url
 
 from tests import databases, programs
-from tests.databases import PostgresCopy, SqliteCopy
+from tests.databases import PostgresCopy, PostgresStock, SqliteCopy
 from tests.programs import PostgresServer, find_chromium, find_curl, find_postgres, start_postgres
 from tests.speed import share_between_apps
 from tests.world import World, use_cheap_hashes
@@ -91,27 +90,25 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 
 @pytest.fixture(scope="session")
-def postgres_empty(postgres: PostgresServer) -> PostgresCopy:
-    """A PostgreSQL database with the schema and nothing in it."""
-    url = postgres.new_database()
-    databases.with_schema(url)
-    return PostgresCopy(postgres, str(make_url(url).database))
+def postgres_stock(postgres: PostgresServer) -> PostgresStock:
+    """PostgreSQL databases with the schema and nothing in them."""
+    return PostgresStock.on(postgres)
 
 
 @pytest.fixture(scope="session")
 def postgres_cast(
     tmp_path_factory: pytest.TempPathFactory, empty_database: Path, postgres: PostgresServer
 ) -> PostgresCopy:
-    """The PostgreSQL database of an installation with Ada, Bob, Charlie and Dora."""
+    """What a PostgreSQL database of an installation with Ada, Bob, Charlie and Dora holds."""
     url = postgres.new_database()
     databases.with_cast(tmp_path_factory.mktemp("cast"), empty_database, url)
-    return PostgresCopy(postgres, str(make_url(url).database))
+    return PostgresCopy.of(url)
 
 
 @pytest.fixture
-def postgres_url(postgres_empty: PostgresCopy) -> Iterator[str]:
-    """The URL of a PostgreSQL database with the schema, gone after the test."""
-    with postgres_empty.copied() as url:
+def postgres_url(postgres_stock: PostgresStock) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the schema, for this test alone."""
+    with postgres_stock.taken() as url:
         yield url
 
 
