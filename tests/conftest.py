@@ -10,7 +10,7 @@ import structlog
 import time_machine
 
 from tests import databases, programs
-from tests.databases import PostgresCopy, PostgresStock, SqliteCopy
+from tests.databases import SQLITE_AND_POSTGRES, PostgresCopy, PostgresStock, SqliteCopy
 from tests.programs import PostgresServer, find_chromium, find_curl, find_postgres, start_postgres
 from tests.speed import share_between_apps
 from tests.world import World, use_cheap_hashes
@@ -22,9 +22,8 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# The rules hold on both; pages, API and command line only call them, and are tested on SQLite.
+# What reads and writes the database is tested on both; the command line, servers and browsers only call it.
 ON_BOTH = {"rules", "web"}
-SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of the rules that ask for the world on both databases, except those about SQLite itself."""
+    """Run the tests of rules, pages and API on both databases, except those about SQLite itself."""
     if "database_url" in metafunc.fixturenames:
         on_both = metafunc.definition.path.parent.name in ON_BOTH
         about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None

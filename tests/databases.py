@@ -2,18 +2,22 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
 
 from authapp.database import Database, upgrade
 from tests.programs import PostgresServer
 from tests.world import World
+
+# The parameters of what runs on both.
+SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 # A database that tests have filled beyond this is not used again: what was deleted slows down who reads.
 ROOMY = 2 * 2**20  # bytes; with a few users it is a tenth of that
@@ -164,6 +168,11 @@ def _size(connection: psycopg.Connection) -> int:
 def _read(connection: psycopg.Connection, table: str) -> bytes:
     with connection.cursor().copy(SQL("COPY {} TO STDOUT").format(Identifier(table))) as rows:
         return b"".join(bytes(row) for row in rows)
+
+
+def taking(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str | None]]:
+    """Return what takes a database of the kind that a fixture's parameter names; for SQLite no URL is needed."""
+    return request.getfixturevalue("postgres_stock").taken if request.param == "postgres" else nullcontext
 
 
 def with_schema(url: str) -> None:
