@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 from sqlalchemy import make_url
 
 from authapp.database import Database, upgrade
@@ -78,11 +78,11 @@ class PostgresCopy:
 
     def fill(self, connection: psycopg.Connection) -> None:
         """Let a database hold these rows and no others."""
+        emptied = [SQL("DELETE FROM {}").format(Identifier(table)) for table in self.rows]
+        emptied += [_set_back(sequence, last) for sequence, last in self.sequences.items()]
         with connection.transaction():
             connection.execute("SET LOCAL session_replication_role = replica")  # children may come before parents
-            connection.execute(SQL("; ").join(SQL("DELETE FROM {}").format(Identifier(name)) for name in self.rows))
-            for sequence, last in self.sequences.items():
-                connection.execute("SELECT setval(%s, %s, %s)", (sequence, last or 1, last is not None))
+            connection.execute(SQL("; ").join(emptied))
             for table in filter(self.rows.get, self.rows):  # those that hold something
                 with connection.cursor().copy(SQL("COPY {} FROM STDIN").format(Identifier(table))) as copy:
                     copy.write(self.rows[table])
@@ -152,6 +152,10 @@ class PostgresStock:
 def _connect(url: str) -> psycopg.Connection:
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(plain, autocommit=True)
+
+
+def _set_back(sequence: str, last: int | None) -> Composed:
+    return SQL("SELECT setval({}, {}, {})").format(Literal(sequence), Literal(last or 1), Literal(last is not None))
 
 
 def _form(connection: psycopg.Connection) -> object:
