@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import structlog
 import time_machine
-from sqlalchemy import make_url
 
 from tests import databases, programs
-from tests.databases import PostgresCopy, SqliteCopy
+from tests.databases import SQLITE_AND_POSTGRES, PostgresCopy, PostgresStock, SqliteCopy
 from tests.programs import PostgresServer, find_chromium, find_curl, find_postgres, start_postgres
 from tests.speed import share_between_apps
 from tests.world import World, use_cheap_hashes
@@ -23,9 +22,8 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# The rules hold on both; pages, API and command line only call them, and are tested on SQLite.
-ON_BOTH = {"rules"}
-SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+# What reads and writes the database is tested on both; the command line, servers and browsers only call it.
+ON_BOTH = {"rules", "web"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of the rules that ask for the world on both databases, except those about SQLite itself."""
+    """Run the tests of rules, pages and API on both databases, except those about SQLite itself."""
     if "database_url" in metafunc.fixturenames:
         on_both = metafunc.definition.path.parent.name in ON_BOTH
         about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
@@ -91,27 +89,25 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 
 @pytest.fixture(scope="session")
-def postgres_empty(postgres: PostgresServer) -> PostgresCopy:
-    """A PostgreSQL database with the schema and nothing in it."""
-    url = postgres.new_database()
-    databases.with_schema(url)
-    return PostgresCopy(postgres, str(make_url(url).database))
+def postgres_stock(postgres: PostgresServer) -> PostgresStock:
+    """PostgreSQL databases with the schema and nothing in them."""
+    return PostgresStock.on(postgres)
 
 
 @pytest.fixture(scope="session")
 def postgres_cast(
     tmp_path_factory: pytest.TempPathFactory, empty_database: Path, postgres: PostgresServer
 ) -> PostgresCopy:
-    """The PostgreSQL database of an installation with Ada, Bob, Charlie and Dora."""
+    """What a PostgreSQL database of an installation with Ada, Bob, Charlie and Dora holds."""
     url = postgres.new_database()
     databases.with_cast(tmp_path_factory.mktemp("cast"), empty_database, url)
-    return PostgresCopy(postgres, str(make_url(url).database))
+    return PostgresCopy.of(url)
 
 
 @pytest.fixture
-def postgres_url(postgres_empty: PostgresCopy) -> Iterator[str]:
-    """The URL of a PostgreSQL database with the schema, gone after the test."""
-    with postgres_empty.copied() as url:
+def postgres_url(postgres_stock: PostgresStock) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the schema, for this test alone."""
+    with postgres_stock.taken() as url:
         yield url
 
 

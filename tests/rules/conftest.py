@@ -7,10 +7,11 @@ import pytest
 
 from authapp import passwords
 from authapp.database import Database
+from tests.databases import SQLITE_AND_POSTGRES
 from tests.hasher import CountingHasher
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=SQLITE_AND_POSTGRES)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database with nothing in it, not even a schema."""
     if request.param == "sqlite":

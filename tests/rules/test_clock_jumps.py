@@ -13,6 +13,7 @@ from authapp.config.sections import Config, SessionOptions, Throttle
 from authapp.invitations import NewUser, invite
 from authapp.logins import is_expired
 from authapp.models import Refusal
+from authapp.nodes import Here
 from tests.web.pages import browser_called
 from tests.web.program import by_jwt, by_token
 from tests.world import BOB, SHELL, World
@@ -249,8 +250,8 @@ def test_counts_from_the_future_are_written_down(world: World, clock: time_machi
 def test_a_node_from_the_future(world: World, clock: time_machine.Traveller, ahead: timedelta) -> None:
     """A node that was seen while its clock was ahead is not alive until then."""
     clock.shift(ahead)
-    nodes.beat(world.database, "a", world.snapshot.effective)
+    nodes.beat(world.database, Here(id="a"), world.snapshot.effective)
     clock.move_to(NOON)
-    nodes.beat(world.database, "b", world.snapshot.effective)
+    nodes.beat(world.database, Here(id="b"), world.snapshot.effective)
     with world.database.reading() as db:
         assert [node.id for node in nodes.live(db)] == ["b"]

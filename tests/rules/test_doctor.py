@@ -21,15 +21,18 @@ from authapp.wizard import TOKEN_FILE
 from tests.cli.commands import credentials
 from tests.world import ADA, OTHER_PASSWORD, PASSWORD, World
 
+about_the_file = pytest.mark.sqlite(reason="it is about the file of SQLite, and the folder it is in")
+
 SECRET = "a-secret-of-some-thirty-two-letters"
 QUIET = Machine("", lambda *_: None, lambda _: 2**40)
-pytestmark = pytest.mark.sqlite(reason="what the doctor asks of PostgreSQL has tests of its own")
 
 OK, LOOK, BAD = State.OK, State.LOOK, State.BAD
 
 
 def of(world: World, check: str, machine: Machine = QUIET) -> list[Finding]:
     """What one check found."""
+    if world.database_url:
+        world.variables["AUTHAPP_DATABASE_URL"] = world.database_url
     return [finding for finding in diagnose(world.locations, machine) if finding.check == check]
 
 
@@ -176,6 +179,7 @@ def test_odd_variables(world: World) -> None:
 # -- the data folder ------------------------------------------------------------------------------------------
 
 
+@about_the_file
 def test_rights_in_the_data_folder(cast: World) -> None:
     """Folder and files that others may read are worth a look, each with its chmod."""
     data = cast.folder / "data"
@@ -218,6 +222,7 @@ def test_another_schema(cast: World, version: str, advice: str) -> None:
     assert advice in the(BAD, of(cast, "database")).advice
 
 
+@about_the_file
 def test_no_database(cast: World) -> None:
     """What is no database is bad, and the checks that need none are still made."""
     cast.close()
@@ -226,12 +231,14 @@ def test_no_database(cast: World) -> None:
     assert is_fine(of(cast, "proxies"))
 
 
+@about_the_file
 def test_a_folder_that_may_not_be_entered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the doctor may not look, it does not say that there is nothing."""
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert "as the account that runs authapp" in the(BAD, of(world, "database")).advice
 
 
+@about_the_file
 def test_a_damaged_database(cast: World) -> None:
     """A database with damaged pages is bad: stop and restore."""
     with cast.database.engine.connect() as connection:
@@ -246,6 +253,7 @@ def test_a_damaged_database(cast: World) -> None:
     assert "restore a backup" in the(BAD, of(cast, "database")).advice
 
 
+@about_the_file
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_network_file_system(cast: World, kind: str) -> None:
     """SQLite on a network file system is worth a look; the innermost mount tells."""
@@ -271,6 +279,7 @@ def test_a_missing_driver(world: World, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.postgres
+@pytest.mark.sqlite(reason="it has a PostgreSQL beside")
 def test_postgresql(world: World, postgres_url: str) -> None:
     """PostgreSQL is named by host and database; its clock must be near ours."""
     world.database_url = postgres_url

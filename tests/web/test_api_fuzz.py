@@ -17,6 +17,7 @@ from authapp.errors import Refused
 from authapp.names import clean_full_name, clean_username
 from authapp.web.api import documents
 from authapp.web.state import App
+from tests.databases import SQLITE_AND_POSTGRES, taking
 from tests.web.program import basic, by_basic, by_jwt, by_token
 from tests.world import ADA, BOB, PASSWORD, World, signed_in
 
@@ -106,10 +107,10 @@ SCHEMA.app = STAGE
 
 
 @contextmanager
-def stage(folder: Path, empty_database: Path) -> Iterator[World]:
+def stage(folder: Path, empty_database: Path, database_url: str | None) -> Iterator[World]:
     """Let a new installation be attacked: people may sign up, nobody has to wait, no list is empty."""
     folder.mkdir()
-    world = World(folder, empty_database)
+    world = World(folder, empty_database, database_url)
     world.write_config(
         "throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}\nauth: {sign-up: true}\n"
     )
@@ -124,9 +125,9 @@ def stage(folder: Path, empty_database: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def new_stage(tmp_path: Path, empty_database: Path) -> Iterator[None]:
+def new_stage(tmp_path: Path, empty_database: Path, database_url: str | None) -> Iterator[None]:
     """A new installation for each operation that is attacked."""
-    with stage(tmp_path / "stage", empty_database):
+    with stage(tmp_path / "stage", empty_database, database_url):
         yield
 
 
@@ -164,9 +165,26 @@ class Superuser(SCHEMA.as_state_machine()):  # type: ignore[misc]  # the class i
         case.validate_response(response, headers=sent["headers"], transport_kwargs=sent, recorder=self.recorder)
 
 
-def test_what_was_made_is_there_and_what_was_deleted_is_not(tmp_path: Path, empty_database: Path) -> None:
+@pytest.fixture(params=SQLITE_AND_POSTGRES)
+def stages(
+    tmp_path: Path, empty_database: Path, request: pytest.FixtureRequest
+) -> Iterator[AbstractContextManager[World]]:
+    """As many new installations as are wanted."""
+    take = taking(request)
+
+    @contextmanager
+    def new(folder: Path) -> Iterator[World]:
+        with take() as database_url, stage(folder, empty_database, database_url) as world:
+            yield world
+
+    return (new(tmp_path / str(number)) for number in count())
+
+
+def test_what_was_made_is_there_and_what_was_deleted_is_not(
+    stages: Iterator[AbstractContextManager[World]],
+) -> None:
     """However a program goes on with what it was told, what it made is there, and gone once it deleted it."""
-    Superuser.stages = (stage(tmp_path / str(number), empty_database) for number in count())
+    Superuser.stages = stages
     steps = settings(max_examples=20, stateful_step_count=10, deadline=None, database=None, derandomize=True)
     run_state_machine_as_test(Superuser, settings=steps)
 

@@ -10,6 +10,7 @@ import time_machine
 from werkzeug.test import TestResponse
 
 from authapp import clock
+from tests.databases import SQLITE_AND_POSTGRES, taking
 from tests.faults import FAULTS, TELLTALE, WRITE_FAULTS, Fault, broken
 from tests.web.program import API, Program, basic, by_token
 from tests.web.test_route_map import as_visitor, rules, sent, stated_by
@@ -18,13 +19,16 @@ from tests.world import ADA, BOB, CHARLIE, OTHER_PASSWORD, PASSWORD, Browser, Wo
 NEW_USER = {"username": "eve", "password": OTHER_PASSWORD}
 
 
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[World]:
+@pytest.fixture(scope="module", params=SQLITE_AND_POSTGRES)
+def people(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path, request: pytest.FixtureRequest
+) -> Iterator[World]:
     """An installation with Ada, Bob, Charlie and Dora, for all tests of this file: a failure changes nothing."""
-    world = World(tmp_path_factory.mktemp("people"), empty_database)
-    world.add_cast()
-    yield world
-    world.close()
+    with taking(request)() as database_url:
+        world = World(tmp_path_factory.mktemp("people"), empty_database, database_url)
+        world.add_cast()
+        yield world
+        world.close()
 
 
 def is_calm(answer: TestResponse) -> bool:
