@@ -23,8 +23,9 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# The rules hold on both; pages, API and command line only call them, and are tested on SQLite.
-ON_BOTH = {"rules"}
+# Their tests run on both, but for those with the marker `sqlite`. Real processes and browsers cost seconds a test,
+# so where the database has no part (how a page looks, what a start says, how a server stops) SQLite is enough.
+ON_BOTH = {"rules", "cli"}
 SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
@@ -34,12 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of the rules that ask for the world on both databases, except those about SQLite itself."""
-    if "database_url" in metafunc.fixturenames:
-        on_both = metafunc.definition.path.parent.name in ON_BOTH
-        about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
-        wanted = SQLITE_AND_POSTGRES if on_both and not about_sqlite else SQLITE_AND_POSTGRES[:1]
-        metafunc.parametrize("database_url", wanted, indirect=True)
+    """Run tests that ask for a database, their own or their file's, on both, except those about SQLite itself."""
+    on_both = metafunc.definition.path.parent.name in ON_BOTH
+    about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
+    wanted = SQLITE_AND_POSTGRES if on_both and not about_sqlite else SQLITE_AND_POSTGRES[:1]
+    for name in {"database_url", "shared_url"} & set(metafunc.fixturenames):
+        metafunc.parametrize(name, wanted, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -119,6 +120,17 @@ def postgres_url(postgres_empty: PostgresCopy) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """The URL of a database with the schema; none is SQLite. See pytest_generate_tests."""
     return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
+
+@pytest.fixture(scope="module")
+def shared_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The same, of one database for all tests of a file."""
+    if request.param == "sqlite":
+        yield None
+        return
+    template: PostgresCopy = request.getfixturevalue("postgres_empty")
+    with template.copied() as url:
+        yield url
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg import Connection
 from sqlalchemy import make_url
 
 from authapp.database import Database, upgrade
@@ -38,17 +39,23 @@ class PostgresCopy:
         name = str(make_url(world.database_url or "").database)
         with self.server.connect() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self.name}")
+            _copy(connection, self.name, name)
 
     @contextmanager
     def copied(self) -> Iterator[str]:
         """Return the URL of a new database with the same in it, gone when the block ends."""
         name = f"test_{uuid.uuid4().hex}"
         with self.server.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self.name}")
+            _copy(connection, self.name, name)
         yield make_url(self.server.url).set(database=name).render_as_string()
         with self.server.connect() as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _copy(connection: Connection, template: str, name: str) -> None:
+    """Copy a database file by file, which takes a third of the time; before version 15 there is no other way."""
+    strategy = "STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+    connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {strategy}")
 
 
 def with_schema(url: str) -> None:

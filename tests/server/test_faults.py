@@ -11,7 +11,10 @@ import pytest
 from tests.server_process import Server, wait_for
 from tests.world import ADA, PASSWORD
 
-pytestmark = pytest.mark.xdist_group("server-faults")
+pytestmark = [
+    pytest.mark.xdist_group("server-faults"),
+    pytest.mark.sqlite(reason="what breaks here are connections and workers"),
+]
 
 SLOW = 200
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"

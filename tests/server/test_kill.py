@@ -2,14 +2,14 @@
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from tests.server_process import Server, credentials, installation, wait_for
+from tests.server_process import Server, credentials, wait_for
 from tests.world import ADA, PASSWORD
 
 ROUNDS = 12
@@ -46,20 +46,14 @@ def submit_setup(server: Server) -> Thread:
 
 
 @pytest.mark.xdist_group("server-kill-setup")
-def test_killed_during_setup(tmp_path: Path) -> None:
+def test_killed_during_setup(another: Callable[[], Server]) -> None:
     """Killed while the setup is submitted, the wizard is open with the same link, or the owner can sign in."""
     chance = random.Random(2)  # noqa: S311 - no secret; a moment of the submission
-    left = ROUNDS
-    for number in range(ROUNDS):
-        (folder := tmp_path / str(number)).mkdir()
-        with installation(folder, workers=1) as server:
-            server.start()
-            while left:
-                left -= 1
-                if killed_during_setup(server, chance.uniform(0, 0.15)):
-                    break
-        if not left:
-            return
+    server = another().start()
+    for _ in range(ROUNDS):
+        if killed_during_setup(server, chance.uniform(0, 0.15)):
+            server.kill()
+            server = another().start()
 
 
 def killed_during_setup(server: Server, after: float) -> bool:

@@ -74,9 +74,9 @@ def replace(file: Path, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def workers(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
     """A server with three workers, and a long config file with the owner's credentials."""
-    with installation(tmp_path_factory.mktemp("edits"), workers=3) as server:
+    with installation(tmp_path_factory.mktemp("edits"), workers=3, database_url=shared_url) as server:
         server.write_config(named("Edition-0"))
         yield server.start()
 
