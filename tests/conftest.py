@@ -25,7 +25,7 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
 
 # Their tests run on both, but for those with the marker `sqlite`. Real processes and browsers cost seconds a test,
 # so where the database has no part (how a page looks, what a start says, how a server stops) SQLite is enough.
-ON_BOTH = {"rules", "cli"}
+ON_BOTH = {"rules", "cli", "server", "browser"}
 SQLITE_AND_POSTGRES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
@@ -35,12 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests that ask for a database, their own or their file's, on both, except those about SQLite itself."""
+    """Run tests that ask for a database, their own or their file's, on both, except those marked `sqlite`."""
     on_both = metafunc.definition.path.parent.name in ON_BOTH
-    about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
-    wanted = SQLITE_AND_POSTGRES if on_both and not about_sqlite else SQLITE_AND_POSTGRES[:1]
-    for name in {"database_url", "shared_url"} & set(metafunc.fixturenames):
-        metafunc.parametrize(name, wanted, indirect=True)
+    on_sqlite_alone = metafunc.definition.get_closest_marker("sqlite") is not None
+    wanted = SQLITE_AND_POSTGRES if on_both and not on_sqlite_alone else SQLITE_AND_POSTGRES[:1]
+    for name in ("database_url", "shared_url"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, wanted, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -86,6 +86,7 @@ def test_killed_while_adopting_an_edit(server: Server) -> None:
         assert server.count("credentials.adopted") == number + 1
 
 
+@pytest.mark.sqlite(reason="on PostgreSQL the whole schema is made in one transaction")
 @pytest.mark.xdist_group("server-kill-start")
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_killed_during_the_first_start(server: Server, seed: int) -> None:
