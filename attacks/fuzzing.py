@@ -25,8 +25,8 @@ def _yaml(data: bytes) -> None:
 
 
 def _basic(data: bytes) -> None:
-    from authapp import basic  # noqa: PLC0415 - as above
-    from authapp.errors import BadCredentials  # noqa: PLC0415 - as above
+    from authapp import basic  # noqa: PLC0415 - instrumented when it is imported
+    from authapp.errors import BadCredentials  # noqa: PLC0415 - instrumented when it is imported
 
     try:
         sent = basic.parse(data.decode("latin-1"))
@@ -36,14 +36,14 @@ def _basic(data: bytes) -> None:
 
 
 def _return_url(data: bytes) -> None:
-    from authapp.web.security import safe_return_url  # noqa: PLC0415 - as above
+    from authapp.web.security import safe_return_url  # noqa: PLC0415 - instrumented when it is imported
 
     found = safe_return_url(data.decode("utf-8", "replace"))
     assert re.fullmatch(r"/([^/\\\x00-\x20][^\\\x00-\x20]*)?", found), found
 
 
 def _host(data: bytes) -> None:
-    from authapp.web.security import host_name  # noqa: PLC0415 - as above
+    from authapp.web.security import host_name  # noqa: PLC0415 - instrumented when it is imported
 
     found = host_name(data.decode("latin-1"))
     assert found is None or re.fullmatch(r"[a-z0-9._:-]+", found), found

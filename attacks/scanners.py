@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from http.client import HTTPException
+from http.client import BAD_REQUEST, HTTPException
 from pathlib import Path
 
 from attacks import guessing, tools
@@ -99,6 +99,14 @@ def _injections(printed: str) -> list[str]:
 # -- wapiti ---------------------------------------------------------------------------------------------------
 
 MODULES = "xss,sql,redirect,csrf,cookieflags,http_headers,csp,crlf,ssrf"
+# Where it would sign itself out, and see nothing but the sign-in page from then on.
+WAYS_OUT = (
+    "/logout",
+    "/account/sessions/*",
+    "/admin/sessions/*",
+    "/admin/users/*/sessions/*",
+    "/admin/users/*/active",
+)
 # What a server without TLS cannot have; the cookie gets Secure and HSTS comes as soon as there is an https address.
 WITHOUT_TLS = re.compile(r"Secure flag|Strict-Transport-Security", re.IGNORECASE)
 
@@ -106,26 +114,42 @@ WITHOUT_TLS = re.compile(r"Secure flag|Strict-Transport-Security", re.IGNORECASE
 def wapiti() -> Outcome:
     """Let wapiti look at the pages, as nobody and signed in."""
     outcome = Outcome("wapiti")
-    with target(NO_WAITING) as server:
-        for who, cookies in (("nobody", {}), ("the owner", server.signed_in().cookies)):
-            header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    with target(NO_WAITING) as server, tempfile.TemporaryDirectory() as folder:
+        signed_in = Path(folder) / "cookies.json"
+        signed_in.write_text(_as_wapiti_reads(server.signed_in().cookies), encoding="utf-8")
+        for who, cookies in (("nobody", []), ("the owner", ["-c", str(signed_in)])):
             command = ["wapiti", "-u", f"{server.address}/", "--scope", "folder", "-m", MODULES, "-f", "json", "-o",
-                       "report.json", "--flush-session", "--max-scan-time", "100", "--max-links-per-page", "50",
-                       "--no-bugreport", "-x", f"{server.address}/logout"]  # fmt: skip
-            signed = ["-H", f"Cookie: {header}"] if header else []
-            _attack(outcome, server, [*command, *signed], partial(_vulnerable, who))
+                       "report.json", "--flush-session", "--max-scan-time", "40", "--max-attack-time", "20",
+                       "--max-links-per-page", "50", "--no-bugreport",
+                       "--endpoint", f"{server.address}/", "--dns-endpoint", "localhost"]  # fmt: skip
+            spared = [word for path in WAYS_OUT for word in ("-x", server.address + path)]
+            # It writes its report at the end, after the time each of its modules may take.
+            _attack(outcome, server, [*command, *spared, *cookies], partial(_vulnerable, who, server), seconds=300)
     return outcome
 
 
-def _vulnerable(who: str, report: str) -> list[str]:
-    """Return what wapiti reports; what only TLS can give is no finding."""
+def _as_wapiti_reads(cookies: dict[str, str]) -> str:
+    """Return cookies as wapiti's own file has them; a header would stand beside those that it is given."""
+    rest = {"expires": None, "secure": False, "port": None, "version": 0}
+    return json.dumps({"127.0.0.1": {"/": {name: {"value": value, **rest} for name, value in cookies.items()}}})
+
+
+def _vulnerable(who: str, server: Server, report: str) -> list[str]:
+    """Return what wapiti reports; what only TLS can give is no finding, nor a form that refuses a wrong token."""
     try:
         kinds = json.loads(report)["vulnerabilities"]
     except (ValueError, KeyError):
         return [f"{who}: wapiti made no report: {report[-300:]}"]
-    every = [(kind, one) for kind, found in kinds.items() for one in found]
+    # It takes two equal answers for a token that nobody checked, also when they are two refusals.
+    forged = [one for one in kinds.pop("Cross Site Request Forgery", []) if not _refuses(server, one["path"])]
+    every = [(kind, one) for kind, found in {**kinds, "CSRF": forged}.items() for one in found]
     texts = {f"{who}: {kind}: {one['method']} {one['path']}: {one['info']}" for kind, one in every}
     return sorted(text for text in texts if not WITHOUT_TLS.search(text))
+
+
+def _refuses(server: Server, path: str) -> bool:
+    """Tell whether a form does nothing for somebody signed in whose CSRF token is wrong."""
+    return server.signed_in().request("POST", path, {"csrf_token": "wrong"}).status == BAD_REQUEST
 
 
 # -- ffuf -----------------------------------------------------------------------------------------------------

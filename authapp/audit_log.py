@@ -21,6 +21,7 @@ from authapp.models import AuditEntry
 from authapp.paging import CURSOR, DAMAGED, PAGE
 
 BATCH = 1000  # rows an export holds at once
+BROKEN_OFF = "This is not all: the database could not be read further. Export it again."
 COLUMNS = (
     "id", "at", "event", "outcome", "road", "actor_id", "actor", "address", "target_id", "target", "detail",
 )  # fmt: skip
@@ -227,6 +228,11 @@ def _texts(database: Database, asked: Wanted, form: str) -> Iterator[str]:
         yield _csv_lines([COLUMNS])
     for batch in _batches(database, asked):
         yield WRITERS[form](batch)
+
+
+def broken_off(form: str) -> str:
+    """Return the last line of an export whose rest could not be read; its beginning is with whoever asked."""
+    return _csv_lines([(BROKEN_OFF,)]) if form == "csv" else json.dumps({"error": BROKEN_OFF}) + "\n"
 
 
 def _batches(database: Database, asked: Wanted) -> Iterator[list[AuditEntry]]:

@@ -8,16 +8,18 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from authapp import audit, contents, settings, tokens
+from authapp import audit, clock, contents, settings, tokens
 from authapp.audit import Actor
 from authapp.config.options import SECRET_KEY
 from authapp.database import (
@@ -36,6 +38,8 @@ from authapp.errors import CannotMove, SchemaOutdated, StartError
 # What a restore does not bring back: whatever lets somebody in without a password, and counts of wrong tries.
 LEFT_OUT = frozenset({"sessions", "tokens", "tries", "refusals", "nodes"})
 BESIDE = ("", "-wal", "-shm", "-journal")  # a SQLite file, and what SQLite puts beside it
+MAKING, TAKING = ".authapp-backup-", ".authapp-restore-"  # what the names of work in hand begin with
+LEFT_BEHIND = timedelta(days=1)  # after which it is that of a process that was killed
 
 
 # -- making one -----------------------------------------------------------------------------------------------
@@ -65,7 +69,8 @@ def _new_file(file: Path) -> Iterator[Path]:
     """Give a new file to be filled, which gets its name at the end of the block; after an error there is none."""
     if os.path.lexists(file):
         raise CannotMove(f"A backup replaces nothing, and {file} is there already.")
-    part = file.with_name(f".authapp-backup-{secrets.token_hex(8)}")
+    _sweep(file.parent, MAKING)
+    part = file.with_name(f"{MAKING}{secrets.token_hex(8)}")
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     try:
         yield part
@@ -73,6 +78,15 @@ def _new_file(file: Path) -> Iterator[Path]:
     finally:
         for ending in BESIDE:
             part.with_name(part.name + ending).unlink(missing_ok=True)
+
+
+def _sweep(folder: Path, prefix: str) -> None:
+    """Delete what killed processes left behind: it holds every password's hash."""
+    for left in folder.glob(f"{prefix}*"):
+        with suppress(OSError):
+            if left.lstat().st_mtime >= (clock.now() - LEFT_BEHIND).timestamp():
+                continue
+            rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
 def _give_name(part: Path, file: Path) -> None:
@@ -139,7 +153,8 @@ def opened_backup(file: Path, folder: Path) -> Iterator[Database]:
     The copy lies in `folder` for that long; the file itself is only read. Raises CannotMove.
     """
     try:
-        with TemporaryDirectory(prefix=".authapp-restore-", dir=folder) as working:
+        _sweep(folder, TAKING)
+        with TemporaryDirectory(prefix=TAKING, dir=folder) as working:
             copy = Path(working) / "backup.db"
             _read_backup(file, copy)
             with opened(sqlite_url(copy)) as backup:

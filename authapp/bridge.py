@@ -5,7 +5,7 @@ never a thread; who comes to no end is sent away; and what was cut off on its wa
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from authapp.logs import log
+from authapp.web import unseen
 from authapp.web.state import ALIVE
 
 THREADS = 32  # requests a worker answers at once; those that wait for the database are among them
@@ -67,9 +68,11 @@ class Room:
 class Bridge:
     """An ASGI app around a WSGI one."""
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, on_refusal: Callable[[int], None] | None = None) -> None:
         self.app = app
         self.room = Room()
+        self._on_refusal = on_refusal  # is told the status of what the app never sees
+        self._in_hand = 0
         self._threads = ThreadPoolExecutor(THREADS, "request")
         self._spare = ThreadPoolExecutor(1, "alive")  # while all others wait for a database that is stuck
 
@@ -80,6 +83,8 @@ class Bridge:
             try:
                 body = await _whole_body(scope, receive, take, LARGE_BODY if known else SMALL_BODY)
             except NotTaken as refusal:
+                if self._on_refusal:
+                    self._on_refusal(refusal.status)
                 await _refuse(scope, send, refusal)
                 return
             await self._answer(environment(scope, body), send)
@@ -91,8 +96,23 @@ class Bridge:
             asyncio.run_coroutine_threadsafe(_send(send, message), loop).result()
 
         threads = self._spare if environ["PATH_INFO"] == ALIVE else self._threads
-        for message in await loop.run_in_executor(threads, run, self.app, environ, pass_on):
+        self._in_hand += 1
+        try:
+            answer = await loop.run_in_executor(threads, run, self.app, environ, pass_on)
+        finally:
+            self._in_hand -= 1
+        for message in answer:
             await send(message)
+
+    def numbers(self) -> Mapping[str, float]:
+        """Return how much there is to do at this moment."""
+        return {
+            "threads": THREADS,
+            "threads_busy": min(self._in_hand, THREADS),
+            "requests_waiting": max(self._in_hand - THREADS, 0),
+            "body_bytes": self.room.taken,
+            "body_bytes_limit": HELD,
+        }
 
 
 # -- taking in ------------------------------------------------------------------------------------------------
@@ -198,7 +218,9 @@ async def _send(send: Send, message: Message) -> None:
 async def _refuse(scope: Scope, send: Send, refusal: NotTaken) -> None:
     """Answer in place of the app, and end the connection: nobody waits for the rest."""
     log.info("request", method=scope["method"], path=scope["path"], status=refusal.status)
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-    headers += [(b"connection", b"close"), (b"retry-after", b"5"), (b"x-content-type-options", b"nosniff")]
+    fields, text = unseen.refusal(scope["path"], refusal.status, str(refusal))
+    body = text.encode()
+    fields |= {"Connection": "close", "Retry-After": "5", "Content-Length": str(len(body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send(_part(f"{refusal}\n".encode()))
+    await send(_part(body))

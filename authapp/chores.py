@@ -2,11 +2,12 @@
 
 import atexit
 import threading
+from typing import Any
 
 from authapp import audit_chain, logs, refusals
 from authapp.config.live import LiveConfig
 from authapp.config.sections import Config
-from authapp.database import Database
+from authapp.database import Database, DatabaseError, reason_of
 
 INTERVAL = 60.0  # seconds
 
@@ -42,7 +43,7 @@ class Chores:
             run(self.database, self.live.current.config)
         except Exception as error:  # noqa: BLE001 - the server goes on serving, and a minute later tries again
             if not self._failed:
-                logs.log.error("the audit table could not be sealed; this is tried every minute", exc_info=error)
+                logs.log.error("the audit table could not be sealed; this is tried every minute", **_why(error))
             self._failed = True
         else:
             self._failed = False
@@ -53,8 +54,13 @@ class Chores:
         try:
             refusals.flush(self.database)
         except Exception as error:  # noqa: BLE001 - the process ends anyway
-            logs.log.error("the last refused sign-ins could not be written down", exc_info=error)
+            logs.log.error("the last refused sign-ins could not be written down", **_why(error))
 
     def _go_on(self) -> None:
         while not self._end.wait(INTERVAL):
             self.attempt()
+
+
+def _why(error: Exception) -> dict[str, Any]:
+    """Return what the log says of a failure: of the database's its reason, of a mistake of ours where it was."""
+    return {"reason": reason_of(error)} if isinstance(error, DatabaseError) else {"exc_info": error}

@@ -6,7 +6,7 @@ Two kinds of transaction: `reading` and `writing`. On SQLite a writing one takes
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 
 from authapp import paths
 from authapp.errors import SchemaOutdated, StartError
+from authapp.sqlite_file import FileId, SqliteFile, keep_to
 from authapp.tally import Tally
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
+SHORT_TIMEOUT = 200  # milliseconds, on both, for what may as well be left out
 # What keeps a request from waiting for a database that is gone, stuck or overrun: seconds, then milliseconds.
 POOL_TIMEOUT = 5  # for a connection that others of this process have
 CONNECT_TIMEOUT = 5  # for PostgreSQL to take a connection
@@ -37,18 +39,27 @@ DatabaseError = SQLAlchemyError
 
 
 class Database:
-    """One database: its engine, and the two kinds of transaction."""
+    """One database: its engine, and the two kinds of transaction.
 
-    def __init__(self, url: str) -> None:
+    `file_id`: the SQLite file it must be; by default whichever is there. `may_create`: where there is none, one is
+    made; a process that serves must not, because an empty one looks like an installation nobody has set up.
+    """
+
+    def __init__(self, url: str, file_id: FileId | None = None, *, may_create: bool = True) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         options: dict[str, Any] = {} if self.is_sqlite else _postgresql_options(url)
         self.engine: Engine = create_engine(url, hide_parameters=True, **options)
+        path = sqlite_file(url)
+        self.file = SqliteFile(path, file_id, may_create=may_create) if path else None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
+            if self.file:
+                keep_to(self.file, self.engine)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "connect", _set_up_postgresql)
+            event.listen(self.engine, "begin", _begin_postgresql)
         self.refused = Tally()  # what this process will write down of a flood
         self._writer = self.engine.execution_options(authapp_writes=True)
 
@@ -61,8 +72,27 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that writes: all of it is kept, or after an exception nothing."""
-        with Session(self._writer, expire_on_commit=False) as db, db.begin():
+        with self._writing(self._writer) as db:
             yield db
+
+    @contextmanager
+    def in_passing(self) -> Iterator[Session]:
+        """Open a transaction that writes what may be left out: it hardly waits, and its failure is passed over.
+
+        Whoever only reads must not be refused because a note of that cannot be kept.
+        """
+        with (
+            suppress(DatabaseError),
+            self._writing(self._writer.execution_options(authapp_wait=SHORT_TIMEOUT)) as db,
+        ):
+            yield db
+
+    @contextmanager
+    def _writing(self, engine: Engine) -> Iterator[Session]:
+        with Session(engine, expire_on_commit=False) as db, db.begin():
+            yield db
+        if self.file:
+            self.file.require()  # taken away meanwhile, it would be a yes to what nobody will find
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -111,9 +141,9 @@ def sqlite_url(file: Path) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite URL, or None."""
+    """Return the file of a SQLite URL, or None, also for an address in SQLite's own words (`file:…`)."""
     parts = make_url(url)
-    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith(":"):
+    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database.startswith((":", "file:")):
         return None
     return Path(parts.database)
 
@@ -145,9 +175,31 @@ def _set_up_postgresql(connection: Any, _record: object) -> None:
     connection.autocommit = False
 
 
+def _begin_postgresql(connection: Connection) -> None:
+    if wait := connection.get_execution_options().get("authapp_wait"):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {wait}")
+
+
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("authapp_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("authapp_writes"):
+        connection.exec_driver_sql("BEGIN")
+    elif wait := options.get("authapp_wait"):
+        with _waiting(connection, wait):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _waiting(connection: Connection, milliseconds: int) -> Iterator[None]:
+    """Let a SQLite connection wait for another writer so long, until the block ends."""
+    raw: Any = connection.connection.driver_connection
+    raw.execute(f"PRAGMA busy_timeout = {milliseconds}")
+    try:
+        yield
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
 
 
 # -- schema ---------------------------------------------------------------------------------------------------
@@ -173,6 +225,8 @@ def current_schema(connection: Connection) -> str | None:
 
 def require_schema(database: Database) -> None:
     """Raise SchemaOutdated unless the database's schema is the one this version works with."""
+    if database.file and database.file.is_to_come():
+        raise SchemaOutdated(None, expected_schema())
     with database.engine.connect() as connection:
         current = current_schema(connection)
     if current != (expected := expected_schema()):

@@ -10,6 +10,7 @@ from authapp.config.overlay import Effective
 from authapp.database import Database, database_url
 from authapp.devices import device
 from authapp.paths import Locations, locate
+from authapp.sqlite_file import FileId
 from authapp.web import (
     account,
     admin,
@@ -22,6 +23,7 @@ from authapp.web import (
     invite,
     locks,
     login,
+    metrics,
     options,
     own_tokens,
     sign_up,
@@ -36,27 +38,36 @@ from authapp.web.state import App, SessionCookie, effective, snapshot
 from authapp.web.words import doer, failures, happening, moment
 
 
-def create_app(locations: Locations | None = None, start: Start | None = None, *, quiet: bool = False) -> App:
+def create_app(
+    locations: Locations | None = None,
+    start: Start | None = None,
+    file_id: FileId | None = None,
+    *,
+    quiet: bool = False,
+) -> App:
     """Return the app for a config file, by default the one that is found.
 
     It migrates nothing and never raises for a bad file or database: it answers 503 and says what to do.
-    `start` holds the options that a parent process resolved, `quiet` leaves the reporting of problems to it.
+    `start` holds the options that a parent process resolved, `file_id` is the SQLite file it works on, and `quiet`
+    leaves the reporting of problems to it.
     """
     where = locations or locate()
     start = start or Start.from_layers(examine(where))
     logs.configure(start.values["log.level"], start.values["log.format"])
     app = App("authapp", template_folder=str(paths.TEMPLATES), static_folder=str(paths.STATIC))
     app.locations = where
-    app.database = Database(database_url(start.values["database.url"], where))
+    app.database = Database(database_url(start.values["database.url"], where), file_id, may_create=False)
     # A worker, which is the quiet one, leaves mode none to its parent: it may be a late one, started anew.
     adopt = provision.adopter(app.database, leaves_none=not quiet)
     app.live = LiveConfig(where, app.load_settings, adopt, start=start, quiet=quiet)
     app.chores = Chores(app.database, app.live)
+    app.meter.watch(metrics.hashing)
     set_up_flask(app)
     identity.init_app(app)
     errors.init_app(app)
     for module in (
-        health, wizard, login, sign_up, account, own_tokens, admin, audit, locks, options, users, invite, user,
+        health, metrics, wizard, login, sign_up, account, own_tokens, admin, audit, locks, options, users, invite,
+        user,
     ):  # fmt: skip
         app.register_blueprint(module.bp)
     api.documents.init_app(app)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from authapp import audit, clock, names, paging, permissions, settings, tokens
@@ -198,11 +198,15 @@ def everybodys(
     return [(token, user) for token, user in rows]
 
 
+def opens() -> ColumnElement[bool]:
+    """Return the condition, over tokens and their users, for API tokens that open something this moment."""
+    alive = or_(Token.expires_at.is_(None), Token.expires_at > clock.now())
+    return and_(Token.kind == TokenKind.API, User.is_active, alive)
+
+
 def live_api_tokens(db: Session) -> list[tuple[Token, User]]:
     """Return the API tokens that open something this moment, each with its user, by user name."""
-    alive = or_(Token.expires_at.is_(None), Token.expires_at > clock.now())
-    wanted = select(Token, User).join(User, User.id == Token.user_id)
-    wanted = wanted.where(Token.kind == TokenKind.API, User.is_active, alive)
+    wanted = select(Token, User).join(User, User.id == Token.user_id).where(opens())
     rows = db.execute(wanted.order_by(User.username_key, Token.created_at, Token.id)).all()
     return [(token, user) for token, user in rows]
 

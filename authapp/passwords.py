@@ -25,7 +25,8 @@ MOST_KINDS = 8
 STRONG_ENOUGH = 3  # of 0 to 4: "safely unguessable"
 PATIENCE = 2  # seconds to wait while other passwords are judged
 
-# OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane.
+# OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane. Whoever raises this gives users two
+# kinds of hash, of different times; then each try has to take both, as it does beside an owner's older hash.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more: in each worker
 # half of them, so that whoever is signed in already does not wait for those who try.

@@ -35,6 +35,7 @@ END_SESSIONS = Permission("end other people's sessions", SUPERUSERS)
 END_TOKENS = Permission("see and revoke other people's tokens", SUPERUSERS)
 DELETE = Permission("delete users", SUPERUSERS)
 SEE_AUDIT = Permission("see and export what happened", SUPERUSERS)
+SEE_METRICS = Permission("see the metrics, where they are switched on", SUPERUSERS)
 SETTINGS = Permission("change settings, such as the organization's name", SUPERUSERS)
 
 PERMISSIONS = (
@@ -51,10 +52,11 @@ PERMISSIONS = (
     END_TOKENS,
     DELETE,
     SEE_AUDIT,
+    SEE_METRICS,
     SETTINGS,
 )
 
-IN_MODE_NONE = (SEE_ORGANIZATION, SEE_AUDIT, SETTINGS)
+IN_MODE_NONE = (SEE_ORGANIZATION, SEE_AUDIT, SEE_METRICS, SETTINGS)
 
 
 def allows(role: str, permission: Permission) -> bool:

@@ -9,20 +9,24 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from authapp import logs, nodes
 from authapp.bridge import Bridge
+from authapp.config.checks import INSTALL_METRICS, lacks_metrics
 from authapp.config.examine import Start
 from authapp.config.live import LOOK_INTERVAL, LiveConfig
 from authapp.database import Database, DatabaseError
 from authapp.errors import Problem, StartError
 from authapp.factory import create_app
 from authapp.installed import Installed
+from authapp.metrics import meter
 from authapp.models import new_id
 from authapp.paths import Locations
+from authapp.sqlite_file import FileId
 
 CONNECTIONS = 2000  # a worker holds at once; one that sends nothing for 30 seconds is closed
 OPEN_FILES = 8192  # connections and all else, where the system lets a process have so many
@@ -32,36 +36,47 @@ KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
 def run(locations: Locations, overrules: Mapping[str, Any]) -> None:
     """Provision, print the address, and serve until told to stop."""
     installed = Installed(locations, overrules, serves=True)
-    server = installed.live.current.config.server
+    config = installed.live.current.config
+    if lacks_metrics(config):
+        raise StartError(f"The metrics need their library; run: {INSTALL_METRICS}.")
+    server = config.server
     address = _listening_address(server.host, server.port)
     _greet(installed)
     _watch(installed.live)
-    with _listed(installed.database, installed.live):
-        _serve(address, server.port, server.workers, Loader(installed.live))
+    with _listed(installed.database, installed.live), meter.folder(locations.data) as shared:
+        _serve(address, server.port, server.workers, Loader(installed, shared))
 
 
 class Loader:
     """Makes a worker's app. It is sent to each worker anew, and takes along what the parent knows by then."""
 
-    def __init__(self, live: LiveConfig) -> None:
-        self.live = live
+    def __init__(self, installed: Installed, shared: Path) -> None:
+        self.live, self.file, self.shared = installed.live, installed.database.file, shared
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be in the worker a call of `load_worker`."""
-        return partial, (load_worker, self.live.locations, self.live.start)
+        known = self.file and self.file.known
+        return partial, (load_worker, self.live.locations, self.live.start, known, self.shared)
 
 
-def load_worker(locations: Locations, start: Start, *_: object) -> Bridge:
-    """Make the app of this worker process; its parent reports the config's problems."""
+def load_worker(locations: Locations, start: Start, file_id: FileId | None, shared: Path, *_: object) -> Bridge:
+    """Make the app of this worker process; its parent reports the config's problems.
+
+    `file_id`: the SQLite file they all work on; `shared`: the folder in which the workers show each other what they
+    counted.
+    """
     os.umask(0o077)
     _open_more_files()
     # Ctrl-C reaches every process of a terminal; a worker stops when its parent says so, after what is in flight.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_stop_without, args=(os.getppid(),), daemon=True, name="parent watch").start()
-    app = create_app(locations, start, quiet=True)
+    app = create_app(locations, start, file_id, quiet=True)
     _watch(app.live)
     app.chores.start()
-    return Bridge(app)
+    bridge = Bridge(app, app.meter.count_refusal)
+    app.meter.watch(bridge.numbers)
+    app.meter.share(shared, lambda: app.live.current.config.metrics.enabled)
+    return bridge
 
 
 def _open_more_files() -> None:

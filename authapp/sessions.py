@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from authapp import audit, clock, paging, permissions, settings, tokens
@@ -151,6 +151,12 @@ def everybodys(
     wanted = select(SignedIn, User).join(User, User.id == SignedIn.user_id).where(_alive(options, clock.now()))
     rows = db.execute(paging.newest_first(wanted, SignedIn, after, limit)).all()
     return [(session, user) for session, user in rows]
+
+
+def count(db: Session, options: SessionOptions) -> int:
+    """Return how many sessions are not over."""
+    alive = select(func.count()).select_from(SignedIn).join(User, User.id == SignedIn.user_id)
+    return db.scalar(alive.where(_alive(options, clock.now()))) or 0
 
 
 def get(db: Session, options: SessionOptions, session_id: str, *, of: str) -> SignedIn:

@@ -20,7 +20,7 @@ class Slots:
     def __init__(self, size: int) -> None:
         self.size = max(size, 2)
         self._free = threading.Condition()
-        self._taken = self._strangers_waiting = 0
+        self._taken = self._waiting = self._strangers_waiting = 0
         self._mine = threading.local()
 
     @contextmanager
@@ -39,6 +39,11 @@ class Slots:
                 self._taken -= 1
                 self._free.notify_all()
 
+    def in_use(self) -> tuple[int, int]:
+        """Return how many places are taken, and how many wait for one."""
+        with self._free:
+            return self._taken, self._waiting
+
     def _enter(self, *, known: bool) -> None:
         with self._free:
             if known:
@@ -54,5 +59,9 @@ class Slots:
             self._taken += 1
 
     def _wait(self, most: int, patience: float) -> None:
-        if not self._free.wait_for(lambda: self._taken < most, patience):
-            raise Busy
+        self._waiting += 1
+        try:
+            if not self._free.wait_for(lambda: self._taken < most, patience):
+                raise Busy
+        finally:
+            self._waiting -= 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from authapp import clock, tokens
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Limits = list[tuple[Limit, str, dict[str, str | None]]]
 
 TRIES, ACCOUNT, NETWORK, KNOWN = "tries", "account", "network", "known"
+KINDS = (TRIES, ACCOUNT, NETWORK)  # of locks
 ACCOUNT_WINDOW = timedelta(hours=1)
 KNOWN_FOR = timedelta(days=30)
 MOST_ROWS = 100_000  # about 30 MB
@@ -119,7 +120,7 @@ def _limits(options: Throttle, where: Bucket, *, known: bool) -> "Limits":
 
     They are always in this order: two tries that waited for each other's rows would never end.
     """
-    from authapp.counters import Limit  # noqa: PLC0415 - as in _counters
+    from authapp.counters import Limit  # noqa: PLC0415 - it imports the same library
 
     account, network, user_id = where.account, where.network, where.user_id
     shared = [
@@ -237,6 +238,13 @@ def locks(db: Session, options: Throttle, limit: int = 500) -> Sequence[Lock]:
     """Return who has to wait now, the longest first."""
     rows = db.scalars(select(Tries).where(_is_used_up(options)).order_by(Tries.expires_at.desc()).limit(limit))
     return [Lock(row.key, row.key.partition("/")[0], row.network, row.user_id, row.expires_at) for row in rows]
+
+
+def count_locks(db: Session, options: Throttle) -> dict[str, int]:
+    """Return how many have to wait now, of each kind."""
+    kind = case(*((Tries.key.startswith(f"{one}/"), one) for one in KINDS)).label("kind")
+    found = select(kind, func.count()).where(_is_used_up(options)).group_by("kind")
+    return dict.fromkeys(KINDS, 0) | dict(db.execute(found).all())
 
 
 def lift(db: Session, account: str, *, networks: bool = False) -> int:

@@ -1,5 +1,6 @@
 """A database that fails on demand, at the very place and with the very words it really fails with."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from unittest.mock import patch
 
 from authapp.database import Database
 
+# What nobody may learn from an answer: traces, statements, messages of a database, paths.
+TELLTALE = re.compile(r"Traceback|sqlite|psycopg|SELECT |INSERT |no such table|readonly|disk|locked|/tmp|\.py|\.db")
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 

@@ -10,6 +10,7 @@ from authapp import permissions
 from authapp.config.environment import own_name
 from authapp.config.example import example
 from authapp.config.options import OPTIONS
+from authapp.metrics.declared import METRICS
 
 ROOT = Path(__file__).parents[1]
 DOCS = runpy.run_path(str(ROOT / "scripts" / "docs"))
@@ -40,6 +41,23 @@ def test_the_table_of_permissions() -> None:
     text = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
     assert DOCS["people"](text) == text
     assert permissions.table() in text
+
+
+def test_the_metrics_are_documented() -> None:
+    """docs/metrics.md shows every metric, as it is declared."""
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert DOCS["metrics"](text) == text
+    assert [one.full_name for one in METRICS if f"| `{one.full_name}` | {one.kind} |" not in text] == []
+
+
+def test_the_alerts_ask_for_metrics_that_are_there() -> None:
+    """What the alerts and queries in docs/metrics.md ask for is declared, with the labels they ask by."""
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8").partition("## What to be woken for")[2]
+    known = {one.full_name: set(one.labels) for one in METRICS}
+    asked = re.findall(r"\b(authapp_\w+?)(?:_bucket)?\b(?:\{(\w+)=)?", text)
+    assert len(asked) >= 10
+    assert {name for name, _ in asked} <= known.keys()
+    assert [name for name, label in asked if label and label not in known[name]] == []
 
 
 def test_what_is_said_of_faults_is_tested() -> None:

@@ -7,7 +7,7 @@ import click
 from authapp import audit_chain
 from authapp.audit_chain import Broken, Verified
 from authapp.cli import audit_read
-from authapp.cli.common import config_option, existing_database, json_option, print_json
+from authapp.cli.common import config_option, counted, existing_database, json_option, print_json
 from authapp.paths import Locations
 
 
@@ -33,7 +33,8 @@ def verify_command(locations: Locations, expect: str | None, *, as_json: bool) -
 
 
 def _print(found: Verified) -> None:
-    click.echo(f"The chain is whole: {found.entries} entries in {found.blocks} blocks.")
+    entries, blocks = counted(found.entries, "entry", "entries"), counted(found.blocks, "block", "blocks")
+    click.echo(f"The chain is whole: {entries} in {blocks}.")
     click.echo(f"Not sealed yet: {found.unsealed}")
     if found.block is not None:
         click.echo(f"Newest block: {found.block}")

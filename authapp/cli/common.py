@@ -181,6 +181,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with the word for so many."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def moment(value: datetime | None) -> str:
     """Return a moment as a table shows it."""
     return value.strftime("%Y-%m-%d %H:%M") if value else "never"

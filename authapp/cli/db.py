@@ -8,6 +8,7 @@ import click
 from authapp import backups, contents, copying, settings, wizard
 from authapp.cli.common import (
     config_option,
+    counted,
     existing_database,
     json_option,
     print_json,
@@ -105,7 +106,9 @@ def backup_command(locations: Locations, file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(file), "rows": rows})
     else:
-        click.echo(f"{printable(str(file))} holds {sum(rows.values())} rows, {_users(rows)} among them.")
+        click.echo(
+            f"{printable(str(file))} holds {counted(sum(rows.values()), 'row', 'rows')}, {_users(rows)} among them."
+        )
         click.echo("Keep it as safe as the database: whoever has it has every password's hash.")
 
 
@@ -132,7 +135,7 @@ def restore_command(locations: Locations, file: Path, *, yes: bool, as_json: boo
     if as_json:
         print_json({"file": str(file), "rows": rows})
     else:
-        click.echo(f"Restored: {sum(rows.values())} rows, {_users(rows)} among them.")
+        click.echo(f"Restored: {counted(sum(rows.values()), 'row', 'rows')}, {_users(rows)} among them.")
         click.echo("Every session, JWT and API token is over, and the stored secret key is a new one.")
     for note in notes:
         click.echo(note, err=True)
@@ -165,8 +168,7 @@ def _adopt(locations: Locations) -> list[str]:
 
 
 def _users(rows: dict[str, int]) -> str:
-    number = rows.get("users", 0)
-    return f"{number} {'user' if number == 1 else 'users'}"
+    return counted(rows.get("users", 0), "user", "users")
 
 
 # -- moving ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import ipaddress
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 
 from authapp.config.credentials import PASSWORD, PASSWORD_FILE
@@ -11,6 +12,7 @@ from authapp.config.sections import Config
 from authapp.errors import Place, Problem
 
 WAY_OUT = "write auth.mode: basic, or run `authapp mode set none`, which opens it on purpose"
+INSTALL_METRICS = "pip install 'authapp[metrics]'"
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -81,7 +83,14 @@ def warnings(effective: Effective, config_file: Path, env_file: Path | None = No
             warn(PASSWORD_FILE, "others on this machine can read this password", f"chmod 600 {path.name}")
     if effective.pinned(SECRET_KEY) and len(effective.get(SECRET_KEY).get_secret_value()) < GOOD_SECRET_KEY:
         warn(SECRET_KEY, f"is short; {GOOD_SECRET_KEY} random characters are better", "openssl rand -base64 32")
+    if lacks_metrics(effective.config):
+        warn("metrics.enabled", "needs a library that is not installed, so /metrics is not there", INSTALL_METRICS)
     return found
+
+
+def lacks_metrics(config: Config) -> bool:
+    """Tell whether metrics are wanted and their library is not installed."""
+    return config.metrics.enabled and find_spec("prometheus_client") is None
 
 
 def _is_written(effective: Effective) -> bool:

@@ -189,6 +189,15 @@ class Log(Section):
     )
 
 
+class Metrics(Section):
+    """`metrics`: numbers for whoever watches the server."""
+
+    enabled: bool = _option(
+        default=False,
+        help_text="/metrics, in Prometheus' text format, for superusers with HTTP Basic or an API token.",
+    )
+
+
 class Config(Section):
     """All options, typed."""
 
@@ -203,3 +212,4 @@ class Config(Section):
     database: DatabaseOptions = DatabaseOptions()
     setup: Setup = Setup()
     log: Log = Log()
+    metrics: Metrics = Metrics()

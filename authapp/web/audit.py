@@ -1,9 +1,12 @@
 """`/admin/audit`: what happened, and its export."""
 
+from collections.abc import Iterable, Iterator
+
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
-from authapp import audit_log, clock, users
+from authapp import audit_log, clock, logs, users
+from authapp.database import DatabaseError
 from authapp.web.identity import who
 from authapp.web.security import access
 from authapp.web.state import database, visitor
@@ -39,11 +42,21 @@ def export() -> Response:
     with database().reading() as db:
         wanted = audit_log.wanted(db, **_asked())
     form = request.args.get("format", "csv")
-    answer = Response(audit_log.export(database(), wanted, form, visitor("form", who())))
+    texts = audit_log.export(database(), wanted, form, visitor("form", who()))
+    answer = Response(_to_the_end(texts, form))
     answer.headers["Content-Type"] = MEDIA_TYPES[form]
     answer.headers.set("Content-Disposition", "attachment", filename=f"audit-{clock.now():%Y-%m-%d}.{form}")
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _to_the_end(texts: Iterable[str], form: str) -> Iterator[str]:
+    """Yield an export, and say so in its last line when it is not all: the status was sent long before."""
+    try:
+        yield from texts
+    except DatabaseError as error:
+        logs.log.error("an export of the audit table broke off", exc_info=error)
+        yield audit_log.broken_off(form)
 
 
 def _asked() -> dict[str, str]:

@@ -78,6 +78,7 @@ TITLES = {
     403: "Not allowed",
     404: "Nothing here",
     405: "That does not work here",
+    408: "That took too long",
     409: "That cannot be done",
     413: "Too large",
     415: "Not in this form",
@@ -181,15 +182,20 @@ def on_anything(error: Exception) -> Response:
     return _answer(500, "This is our mistake, and it was written to the log. Going back may help.")
 
 
+def problem(
+    status: int, text: str, kind: str = "about:blank", wrong: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return a refusal as programs read it (RFC 9457), with an entry for each rule that was broken."""
+    body: dict[str, Any] = {"type": kind, "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
+    return {**body, "errors": list(wrong)} if wrong else body
+
+
 def _answer(status: int, text: str, kind: str = "about:blank", wrong: Sequence[Mapping[str, Any]] = ()) -> Response:
     if is_for_programs() or _wants_json():
-        body: dict[str, Any] = {"type": kind, "title": HTTP_STATUS_CODES[status], "status": status, "detail": text}
-        if wrong:
-            body["errors"] = list(wrong)
-        answer = jsonify(body)
+        answer = jsonify(problem(status, text, kind, wrong))
         answer.content_type = "application/problem+json"
     else:
-        title = TITLES.get(status, "That did not work")
+        title = TITLES.get(status, TITLES[400])
         to_users = request.blueprint in ("users", "user", "invite") and status != HTTPStatus.FORBIDDEN
         page = render_template("errors/error.html", title=title, text=text, to_users=to_users)
         answer = current_app.make_response(page)

@@ -8,6 +8,7 @@ from werkzeug.exceptions import (
     Conflict,
     Forbidden,
     MisdirectedRequest,
+    NotFound,
     ServiceUnavailable,
     Unauthorized,
 )
@@ -24,8 +25,11 @@ from authapp.web.identity import Visitor, forget_visitor, refusal, whoever
 from authapp.web.proof import ask_for_proof
 from authapp.web.refusals import Reauthenticate, ScopeTooSmall
 from authapp.web.security import (
+    METRICS,
     SAFE_METHODS,
     Admission,
+    asks_as_program,
+    has_metrics,
     host_name,
     is_browser,
     is_for_programs,
@@ -81,6 +85,7 @@ def look() -> Answer:
         _look_at_state()
         or _look_at_mode()
         or _look_at_setup()
+        or _look_for_metrics()
         or _look_at_request()
         or _look_at_visitor()
         or _look_again()
@@ -145,6 +150,13 @@ def _look_at_setup() -> Answer:
     return None if is_setup else redirect(url_for("wizard.setup"), 303)
 
 
+def _look_for_metrics() -> Answer:
+    """Where nobody switched the metrics on, there is nothing at their address, whoever asks."""
+    if request.blueprint == METRICS and not has_metrics():
+        raise NotFound
+    return None
+
+
 def is_setup_open() -> bool:
     """Tell whether the first run is still to come; once it is over, the database is not asked again."""
     app = the_app()
@@ -206,7 +218,7 @@ def _look_at_visitor() -> Answer:
             raise error
         return _lead_to("login.login")
     if visitor.must_change_password and request.endpoint not in CHANGE_OF_PASSWORD:
-        if request.blueprint == "api" or request.method not in SAFE_METHODS:
+        if asks_as_program() or request.method not in SAFE_METHODS:
             raise PasswordChangeRequired
         return _lead_to("account.password")
     if admission().who == "superuser" and not visitor.is_superuser:
@@ -231,7 +243,7 @@ def _look_again() -> Answer:
 
 def _lead_to(endpoint: str) -> Response:
     """Lead to a page that comes first, and from there back; a program is not led anywhere."""
-    if request.blueprint == "api" and not (request.endpoint == "api.docs" and is_browser()):
+    if asks_as_program() and not (request.endpoint == "api.docs" and is_browser()):
         raise Unauthorized("Sign in first.")
     wanted = request.full_path.rstrip("?") if request.method in SAFE_METHODS else None
     return redirect(url_for(endpoint, next=None if wanted == "/" else wanted), 303)

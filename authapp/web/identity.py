@@ -11,6 +11,7 @@ from authapp.audit import BASIC
 from authapp.errors import BadCredentials, LoginFailed, NotAllowed
 from authapp.logins import Identity
 from authapp.models import Role, Token, User
+from authapp.web.security import METRICS, asks_as_program
 from authapp.web.state import App, database, effective, is_mode_none, the_app, visitor
 
 TOKEN = "token"  # noqa: S105 - a name in the session cookie
@@ -70,6 +71,8 @@ def _from_request() -> Visitor | None:
     except (BadCredentials, LoginFailed, NotAllowed) as error:
         g.refusal = error
         return None
+    if identity is None and request.blueprint == METRICS:  # a browser has no business there
+        return None
     return Visitor(identity) if identity else _from_session()
 
 
@@ -81,17 +84,19 @@ def refusal() -> BadCredentials | LoginFailed | NotAllowed | None:
 def _from_header() -> Identity | None:
     """Return who a header with credentials names, or None without one; raises BadCredentials, LoginFailed.
 
-    Pages take HTTP Basic, the API also JWTs and API tokens. What a proxy writes into `Authorization` for itself is
-    none of a page's business.
+    Pages take HTTP Basic, the API also JWTs and API tokens, the metrics no JWTs: those end by themselves. What a
+    proxy writes into `Authorization` for itself is none of a page's business.
     """
     header = request.headers.get("Authorization")
-    is_api = request.blueprint == "api"
+    is_api = asks_as_program()
     if header is None:
         key = request.headers.get("X-API-Key") if is_api else None
         return None if key is None else _from_api_token(key)
     if is_api and header[:7].lower() == "bearer ":
         token = header[7:].strip(" ")
-        return _from_api_token(token) if token.startswith(tokens.API_PREFIX) else _from_jwt(token)
+        if token.startswith(tokens.API_PREFIX) or request.blueprint == METRICS:
+            return _from_api_token(token)
+        return _from_jwt(token)
     if not is_api and header[:5].lower() != "basic":
         return None
     sent = basic.parse(header)
@@ -116,7 +121,7 @@ def _of_token(found: tuple[Token, User] | None, via: Literal["token", "jwt"]) ->
         raise BadCredentials
     row, user = found
     if issued_tokens.is_worth_touching(row):
-        with database().writing() as db:
+        with database().in_passing() as db:
             issued_tokens.touch(db, row.id, request.remote_addr or "")
     return Identity(
         user.id,
@@ -141,7 +146,7 @@ def _from_session() -> Visitor | None:
         row, user = found
         must_review = users.has_to_look(db, user)
     if sessions.is_worth_touching(row):
-        with database().writing() as db:
+        with database().in_passing() as db:
             sessions.touch(db, row.id)
     identity = Identity(
         user.id,

@@ -17,7 +17,7 @@ def all_locks() -> str:
     """List who has to wait."""
     with database().reading() as db:
         seen = locks.seen(db, effective())
-    return render_template("admin/locks.html", seen=seen, options=effective().config.throttle)
+    return render_template("admin/locks.html", seen=seen)
 
 
 @bp.post("/<lock_id>/lift")

@@ -7,6 +7,8 @@ from flask import g, request
 from werkzeug.wrappers import Response
 
 from authapp.logs import log
+from authapp.web.metrics import count_request
+from authapp.web.security import METRICS
 
 
 def start_clock() -> None:
@@ -15,9 +17,12 @@ def start_clock() -> None:
 
 
 def log_request(response: Response) -> Response:
-    """Write the line; health checks and static files are only for those who debug."""
+    """Count the request and write the line; what is asked all the time is only for those who debug."""
     began = g.get("began")
-    say = log.debug if request.blueprint == "health" or request.endpoint == "static" else log.info
+    seconds = time.perf_counter() - began if began else None
+    if seconds is not None:
+        count_request(response, seconds)
+    say = log.debug if _is_routine(response) else log.info
     say(
         "request",
         address=request.remote_addr or "",
@@ -25,9 +30,15 @@ def log_request(response: Response) -> Response:
         path=request.path,
         **_whose(),
         status=response.status_code,
-        milliseconds=round((time.perf_counter() - began) * 1000) if began else None,
+        milliseconds=round(seconds * 1000) if seconds is not None else None,
     )
     return response
+
+
+def _is_routine(response: Response) -> bool:
+    """Tell whether a request is one of the many that say nothing."""
+    is_read = request.blueprint == METRICS and response.status_code < 400  # noqa: PLR2004 - no error
+    return request.blueprint == "health" or request.endpoint == "static" or is_read
 
 
 def _whose() -> dict[str, str]:

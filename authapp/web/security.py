@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from flask import request
 from werkzeug.wrappers import Response
 
-from authapp.config.checks import is_loopback
+from authapp.config.checks import is_loopback, lacks_metrics
 from authapp.config.sections import Server
 from authapp.web.state import effective, is_mode_none
 
@@ -23,6 +23,7 @@ HTTP_1_0 = ("HTTP/1.0", "HTTP/1")  # the second is what granian calls it
 LARGEST_LIST = 3 * 1024 * 1024  # bytes: 500 of the longest names, twelve for each letter, as a form writes them
 # What a sign-out empties; not "cookies": that would sign people out of every tool of the same site.
 CLEARED = '"cache", "storage"'
+METRICS = "metrics"  # the blueprint that takes HTTP Basic and API tokens alone, never a session
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -195,7 +196,23 @@ def _challenge() -> str:
 
 def is_for_programs() -> bool:
     """Tell whether an address is below the API's, also where nothing is: there every refusal is a problem."""
-    return request.path.startswith("/api/")
+    return is_below_api(request.path) or (request.blueprint == METRICS and has_metrics())
+
+
+def is_below_api(path: str) -> bool:
+    """Tell whether a path is below the API's address."""
+    return path.startswith("/api/")
+
+
+def asks_as_program() -> bool:
+    """Tell whether a view is one that nobody is led away from: programs call it, and take its no as an answer."""
+    return request.blueprint in ("api", METRICS)
+
+
+def has_metrics() -> bool:
+    """Tell whether there are metrics here; where not, their address is one at which nothing is."""
+    config = effective().config
+    return config.metrics.enabled and not lacks_metrics(config)
 
 
 def is_browser() -> bool:

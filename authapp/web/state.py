@@ -19,6 +19,8 @@ from authapp.config.overlay import Effective
 from authapp.database import Database, DatabaseError, require_schema
 from authapp.errors import SchemaOutdated
 from authapp.logins import Identity
+from authapp.metrics.meter import Meter
+from authapp.metrics.stock import Stock
 from authapp.paths import Locations
 from authapp.web.bodies import StrictRequest
 from authapp.web.proxies import behind_proxies
@@ -56,6 +58,7 @@ class App(OpenAPI):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, doc_ui=False, **more)
         self.remembered = Remembered()
+        self.meter, self.stock = Meter(), Stock()
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer a request under the config of this moment.

@@ -1,9 +1,12 @@
 """Backups: made while others write, restored whole or not at all, and nothing that was revoked comes back."""
 
+import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from stat import S_IMODE
@@ -130,6 +133,19 @@ def test_what_came_meanwhile_is_not_replaced(world: World, monkeypatch: pytest.M
         backups.back_up(world.database, file)
     assert file.read_text() == "mine"
     assert not list(world.folder.glob(".authapp-*"))
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=2)])
+def test_what_killed_processes_left(world: World, age: timedelta) -> None:
+    """What a killed backup or restore left behind is gone after the next one, once it is a day old."""
+    working = world.folder / ".authapp-restore-killed"
+    working.mkdir()
+    left = [working, world.folder / ".authapp-backup-killed"]
+    left[1].write_text("hashes")
+    for path in left:
+        os.utime(path, (time.time() - age.total_seconds(),) * 2)
+    restore(world, backed_up(world))
+    assert [path.exists() for path in left] == [not age] * 2
 
 
 def test_a_folder_that_is_not_there(world: World) -> None:

@@ -1,6 +1,7 @@
 """The bridge between web server and app: whole requests only, and none that holds up the others."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from authapp import bridge
 from authapp.bridge import Bridge
+from authapp.web.errors import TITLES
+from authapp.web.security import HEADERS
 
 Message = MutableMapping[str, Any]
 HALF = {"type": "http.request", "body": b"username=ada", "more_body": True}
@@ -28,6 +31,14 @@ def ask(
     app: Bridge, *messages: Message, headers: tuple[tuple[bytes, bytes], ...] = (), path: bytes = b"/login"
 ) -> tuple[int, bytes]:
     """Send a request whose body comes as these messages, and then no more; return status and answer."""
+    head, text = answered(app, *messages, headers=headers, path=path)
+    return head["status"], text
+
+
+def answered(
+    app: Bridge, *messages: Message, headers: tuple[tuple[bytes, bytes], ...] = (), path: bytes = b"/login"
+) -> tuple[Message, bytes]:
+    """Do the same, and return status and headers as they were sent, and the answer."""
     kind = () if any(name == b"content-length" for name, _ in headers) else ((b"transfer-encoding", b"chunked"),)
     scope = {"type": "http", "method": "POST", "raw_path": path, "path": path.decode(), "query_string": b"a=%20"}
     scope |= {"http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", "80"), "client": ("127.0.0.1", "9")}
@@ -42,7 +53,7 @@ def ask(
 
     with ThreadPoolExecutor(1) as threads:  # in this one a browser of other tests may run a loop
         threads.submit(asyncio.run, app(scope, receive, send)).result()
-    return sent[0]["status"], b"".join(message["body"] for message in sent[1:])
+    return sent[0], b"".join(message["body"] for message in sent[1:])
 
 
 def test_a_body_in_parts() -> None:
@@ -54,7 +65,8 @@ def test_a_body_in_parts() -> None:
 def test_half_a_body(length: tuple[tuple[bytes, bytes], ...]) -> None:
     """Half a form is no form, however its length was told: the app never sees it."""
     status, text = ask(Bridge(echo), HALF, CUT, headers=length)
-    assert (status, text) == (400, b"Only a part of the request arrived.\n")
+    assert status == 400
+    assert b"Only a part of the request arrived." in text
 
 
 def test_a_body_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,3 +123,67 @@ def test_an_answer_without_a_length() -> None:
     parts: list[Message] = []
     assert bridge.run(count, {}, parts.append)[0]["body"] == b""
     assert [part.get("body") for part in parts] == [None, b"1", b"2"]
+
+
+# -- what the app never saw -----------------------------------------------------------------------------------
+
+
+def refused(status: int, path: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, str], str]:
+    """Send what is refused with this status; return headers and text of the answer."""
+    monkeypatch.setattr(bridge, "BODY_TIME", 0.01)
+    monkeypatch.setattr(bridge, "HELD", 10 if status == 503 else 1000)
+    head, text = answered(Bridge(echo), *((HALF, CUT) if status == 400 else (HALF,)), path=path)
+    assert head["status"] == status
+    return {name.decode(): value.decode() for name, value in head["headers"]}, text.decode()
+
+
+@pytest.mark.parametrize("status", [400, 408, 503])
+def test_a_program_is_refused_with_a_problem(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the API's address a request that was not taken in is a problem like every other refusal there."""
+    headers, text = refused(status, b"/api/v1/login", monkeypatch)
+    said = json.loads(text)
+    assert headers["content-type"] == "application/problem+json"
+    assert (said["type"], said["status"]) == ("about:blank", status)
+    assert said.keys() == {"type", "title", "status", "detail"}
+
+
+@pytest.mark.parametrize("status", [400, 408, 503])
+def test_people_are_refused_with_a_page(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is a page in the app's style, which says in a sentence what happened."""
+    headers, text = refused(status, b"/login", monkeypatch)
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert f"<h1>{TITLES[status]}</h1>" in text
+    assert text.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("path", [b"/login", b"/api/v1/login"])
+def test_such_a_refusal_is_guarded_and_ends_the_connection(path: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It carries the headers every answer carries, is kept by nobody, and the rest is not waited for."""
+    headers, text = refused(503, path, monkeypatch)
+    assert HEADERS.items() <= {name.title(): value for name, value in headers.items()}.items()
+    assert (headers["cache-control"], headers["connection"], headers["retry-after"]) == ("no-store", "close", "5")
+    assert headers["content-length"] == str(len(text.encode()))
+
+
+# -- what is told of it ----------------------------------------------------------------------------------------
+
+
+def test_how_much_there_is_to_do() -> None:
+    """While a request is answered, a thread is busy and its body is held; afterwards neither."""
+    seen = []
+
+    def look(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.append(app.numbers())
+        return echo(environ, start_response)
+
+    app = Bridge(look)
+    assert ask(app, HALF, REST)[0] == 200
+    assert [(now["threads_busy"], now["body_bytes"], now["requests_waiting"]) for now in seen] == [(1, 23, 0)]
+    assert (app.numbers()["threads_busy"], app.numbers()["body_bytes"]) == (0, 0)
+
+
+def test_what_the_app_never_sees_is_told() -> None:
+    """A request that is not taken in is told with its status to whoever counts them."""
+    refused: list[int] = []
+    ask(Bridge(echo, refused.append), HALF, CUT)
+    assert refused == [400]

@@ -12,6 +12,7 @@ from authapp import chores, paths
 from authapp.chores import Chores
 from authapp.database import Database
 from authapp.models import Refusal
+from tests.faults import WRITE_FAULTS, Fault, broken
 from tests.world import World
 
 NETWORK = "192.0.2.1"
@@ -58,6 +59,20 @@ def test_a_failure_is_logged_once(its: Chores, monkeypatch: pytest.MonkeyPatch) 
             its.attempt()
     assert len(lines) == 2
     assert {line["log_level"] for line in lines} == {"error"}
+
+
+@pytest.mark.sqlite("the faults are SQLite's own")
+@pytest.mark.parametrize("fault", WRITE_FAULTS.values(), ids=WRITE_FAULTS)
+def test_chores_after_a_fault(its: Chores, fault: Fault) -> None:
+    """What could not be written while the database failed is written after that; one log line gives the reason."""
+    its.database.refused.count(NETWORK)
+    with broken(its.database, fault), capture_logs() as lines:
+        its.attempt()
+        its.attempt()
+    assert [line["reason"] for line in lines] == [str(fault.error)]
+    assert counted(its.database) == 0
+    its.attempt()
+    assert counted(its.database) == 1
 
 
 def test_they_are_done_again_and_again(its: Chores, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from authapp.config import sections
 from authapp.config.overlay import Effective
 from authapp.config.sections import SessionOptions
 from authapp.database import (
+    BUSY_TIMEOUT,
     Database,
     current_schema,
     database_url,
@@ -413,6 +414,36 @@ def test_errors_show_no_values(cast: World) -> None:
     assert "$argon2id$abc" not in str(raised.value)
 
 
+# -- in passing -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_in_passing(cast: World) -> None:
+    """What is written in passing is kept like any other change, as long as nothing is in the way."""
+    with cast.database.in_passing() as db:
+        settings.store(db, "one", 1)
+    with cast.database.reading() as db:
+        assert settings.load_all(db)["one"] == 1
+
+
+def test_a_change_in_passing_waits_for_nobody(cast: World) -> None:
+    """While another process holds what it needs, a change in passing is left out, and that stops nobody."""
+    with cast.connect().writing() as other:
+        settings.store(other, settings.INSTALLATION, {"held": True})
+        with cast.database.in_passing() as db:
+            settings.store(db, settings.INSTALLATION, {"in passing": True})
+    with cast.database.reading() as db:
+        assert settings.load_all(db)[settings.INSTALLATION] == {"held": True}
+
+
+def test_the_next_change_waits_again(cast: World) -> None:
+    """After a change in passing the same connection waits for others as long as ever."""
+    with cast.database.in_passing() as db:
+        settings.store(db, "one", 1)
+        waits = "PRAGMA busy_timeout" if cast.database.is_sqlite else "SHOW lock_timeout"
+    with cast.database.writing() as db:
+        assert db.execute(text(waits)).scalar() == (BUSY_TIMEOUT if cast.database.is_sqlite else "10s")
+
+
 # -- where it is ----------------------------------------------------------------------------------------------
 
 
@@ -432,7 +463,12 @@ def test_database_urls(wanted: str | None, url: str) -> None:
 
 @pytest.mark.parametrize(
     ("url", "file"),
-    [("sqlite:////a/b.db", Path("/a/b.db")), ("sqlite:///:memory:", None), ("postgresql://host/db", None)],
+    [
+        ("sqlite:////a/b.db", Path("/a/b.db")),
+        ("sqlite:///:memory:", None),
+        ("sqlite:///file:/a/b.db?mode=ro&uri=true", None),
+        ("postgresql://host/db", None),
+    ],
 )
 def test_sqlite_files(url: str, file: Path | None) -> None:
     """Only a SQLite URL names a file."""

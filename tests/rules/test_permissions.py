@@ -21,6 +21,7 @@ SUPERUSERS = [
     permissions.END_TOKENS,
     permissions.DELETE,
     permissions.SEE_AUDIT,
+    permissions.SEE_METRICS,
     permissions.SETTINGS,
 ]
 each_permission = pytest.mark.parametrize("permission", PERMISSIONS, ids=lambda permission: permission.words)

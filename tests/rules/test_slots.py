@@ -97,3 +97,11 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         stack.enter_context(somebody(places, known=True))
         with pytest.raises(Busy), places.take(known=False):
             pass
+
+
+def test_how_many_are_taken() -> None:
+    """It can be asked how many places are taken and how many wait for one."""
+    places = Slots(3)
+    with somebody(places, known=True), somebody(places, known=False):
+        assert places.in_use() == (2, 0)
+    assert places.in_use() == (0, 0)

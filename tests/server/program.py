@@ -21,6 +21,7 @@ class Program:
 
     port: int
     headers: dict[str, str] = field(default_factory=dict)
+    prefix: str = API
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
         """Send one request; what is sent along is JSON."""
@@ -29,7 +30,7 @@ class Program:
             headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
-            connection.request(method, API + path, data, headers)
+            connection.request(method, self.prefix + path, data, headers)
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.headers.items()}
             return Answer(answer.status, found, answer.read().decode())

@@ -3,11 +3,16 @@
 import os
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
 
 import pytest
 
+from tests.server.program import by_jwt
 from tests.server_process import Server, wait_for
 from tests.world import ADA, PASSWORD
 
@@ -17,6 +22,7 @@ pytestmark = [
 ]
 
 SLOW = 200
+AT_ONCE = 6
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 HALF_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 HALF_BODY = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + FORM + b"Content-Length: 1000\r\n\r\nu"
@@ -63,9 +69,62 @@ def test_half_an_upload(shared: Server, kind: str) -> None:
     assert shared.rows("SELECT count(*) FROM sessions") == before
 
 
-def test_a_killed_worker(running: Server) -> None:
-    """When a worker is killed, the others go on, what was acknowledged stays, and it is replaced."""
-    owner, victim = running.signed_in(), min(running.worker_pids())
+def kill_worker(server: Server, victim: int) -> None:
+    """Kill a worker, and wait until it is gone."""
     os.kill(victim, signal.SIGKILL)
-    wait_for(lambda: victim not in running.worker_pids() and running.is_up(), "the worker is replaced")
+    wait_for(lambda: victim not in server.worker_pids(), "the worker is gone")
+
+
+def test_a_killed_worker(running: Server) -> None:
+    """When a worker is killed, the others go on at once, and it is replaced; everybody stays signed in."""
+    owner = running.signed_in()
+    kill_worker(running, min(running.worker_pids()))
     assert {owner.get("/account").status for _ in range(10)} == {200}
+    wait_for(running.is_up, "the worker is replaced")
+    assert {owner.get("/account").status for _ in range(10)} == {200}
+
+
+@contextmanager
+def held_up(server: Server) -> Iterator[None]:
+    """Let changes wait until the block ends: somebody else writes."""
+    with closing(sqlite3.connect(server.folder / "data" / "authapp.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def connections(pid: int, port: int) -> int:
+    """Count the connections to a port that a process has taken."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    taken = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "01"}
+    return len(taken & {leads_to(file) for file in Path(f"/proc/{pid}/fd").iterdir()})
+
+
+def leads_to(link: Path) -> str:
+    """Return what a link says, nothing when it is gone."""
+    with suppress(OSError):
+        return str(link.readlink())
+    return ""
+
+
+def test_a_worker_killed_amid_requests(running: Server) -> None:
+    """What a killed worker was about to do gets no answer and does not happen; what the others do is done."""
+    program, names = by_jwt(running), [f"user-{number}" for number in range(AT_ONCE)]
+
+    def add(name: str) -> bool:
+        with suppress(OSError, HTTPException):  # the worker is killed
+            return program.ask("POST", "/users", {"username": name, "password": PASSWORD}).status == 201
+        return False
+
+    def held() -> dict[int, int]:
+        return {pid: connections(pid, running.port) for pid in running.worker_pids()}
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        with held_up(running):
+            added = [pool.submit(add, name) for name in names]
+            wait_for(lambda: sum(held().values()) == AT_ONCE, "the workers have all of them")
+            victim, its_own = max(held().items(), key=lambda item: item[1])
+            kill_worker(running, victim)
+        told = [name for name, future in zip(names, added, strict=True) if future.result()]
+    assert len(told) == AT_ONCE - its_own
+    assert {(name,) for name in told} | {(ADA,)} == set(running.rows("SELECT username FROM users"))

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from tests.server import writers
 from tests.server_process import Server, credentials, wait_for
 from tests.world import ADA, PASSWORD
 
@@ -102,3 +103,18 @@ def test_killed_during_the_first_start(server: Server, seed: int) -> None:
     assert is_complete(server)
     assert server.signed_in().is_signed_in()
     assert server.count("credentials.adopted") == server.count("installation.created") == 1
+
+
+@pytest.mark.sqlite(reason="it asks the file itself whether it is whole")
+@pytest.mark.xdist_group("server-kill-writers")
+def test_killed_while_many_write(server: Server) -> None:
+    """Whatever was answered with yes is so after `kill -9` and a new start, and nothing is half there."""
+    server.write_config(writers.CONFIG)
+    server.start().set_up()
+    for round_ in ("first", "second"):
+        told = writers.killed_while_writing(server, round_)
+        assert told.refused <= {503}, "beside yes, only that it is busy"
+        assert writers.lost(server, told) == []
+        assert writers.halves(server) == {}
+        assert server.rows("PRAGMA integrity_check") == [("ok",)]
+        assert server.rows("PRAGMA foreign_key_check") == []

@@ -1,6 +1,5 @@
 """Starting: what cannot work is said in one sentence, and nothing else happens."""
 
-import os
 import resource
 import socket
 import sqlite3
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import Server, credentials, installation
+from tests.server_process import WITHOUT_PRIVILEGE, Server, credentials, installation
 from tests.world import ADA, PASSWORD, WEAK_PASSWORD
 
 pytestmark = [
@@ -18,8 +17,6 @@ pytestmark = [
     pytest.mark.sqlite(reason="what it is about comes before the database, or lies in the data folder"),
 ]
 
-# Root may write everywhere, so it lays that right down first.
-WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 # As good as a full disk: no file may grow beyond a few KiB, which is enough for what is printed.
 ON_A_FULL_DISK = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh")
 

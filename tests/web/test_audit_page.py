@@ -8,7 +8,9 @@ import pytest
 
 from authapp import audit, users
 from authapp.audit import Actor
+from authapp.audit_log import BATCH, broken_off
 from authapp.paging import PAGE
+from tests.faults import FAULTS, broken
 from tests.web.pages import RESULT, cells, is_tame, link, rows_of
 from tests.web.program import by_basic, fields
 from tests.world import ADA, BOB, DORA, PASSWORD, SHELL, Browser, World, elements, signed_in
@@ -143,6 +145,18 @@ def test_exports_by_programs(cast: World) -> None:
     """A program fetches the file with HTTP Basic, as every page."""
     answer = cast.browser().get(f"{AUDIT}/export?format=jsonl", auth=(ADA, PASSWORD))
     assert json.loads(answer.text.splitlines()[-1])["event"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_that_breaks_off(cast: World, form: str) -> None:
+    """An export whose database fails on the way says in its last line that it is not all."""
+    note(cast, BATCH)
+    answer = owner(cast).get(f"{AUDIT}/export?format={form}", buffered=False)
+    texts = answer.iter_encoded()
+    told = b"".join(next(texts) for _ in range(2 if form == "csv" else 1))  # a heading, a batch
+    with broken(cast.app.database, FAULTS["disk error"]):
+        told += b"".join(texts)
+    assert told.decode().splitlines()[-1] == broken_off(form).strip()
 
 
 # -- the API --------------------------------------------------------------------------------------------------

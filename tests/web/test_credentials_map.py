@@ -21,6 +21,11 @@ ERIN = "erin"  # a superuser who owes a password change
 NAMES = {"wrong": BOB, "user": BOB, "superuser": DORA, "inactive": CHARLIE, "owing": ERIN}
 MEANS = ("cookie", "Basic", "JWT", "read", "write", "admin", "key")  # the last four are API tokens
 PAGES_TAKE = ("cookie", "Basic")
+METRICS_TAKE = ("Basic", "read", "write", "admin", "key")
+CONFIG = """\
+throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}
+metrics: {enabled: true}
+"""
 # All that somebody who owes a password change may do, beside what is public.
 CHANGE = {
     "account.password", "account.password_submit", "account.password_check", "api.whoami", "api.change_password",
@@ -77,7 +82,7 @@ def change(world: World, name: str, **values: object) -> None:
 
 def stage(world: World, person: str, means: str) -> Sender:
     """Return the sender of a kind of person, who has become it since the credentials were made."""
-    world.write_config("throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}\n")
+    world.write_config(CONFIG)
     world.add(ERIN, superuser=True)
     change(world, CHARLIE, is_active=True)
     sender = equip(world, NAMES[person], means)
@@ -106,7 +111,8 @@ SCOPE, PROOF, NOTHING_HERE = "scope too small", "prove the password again", "not
 def expected(stated: Admission, endpoint: str, method: str, person: str, means: str, *, old: bool = False) -> str:
     """Return what has to come of a request, by what the view states."""
     is_api = endpoint.startswith("api.")
-    is_known = person in ("user", "superuser", "owing") and (is_api or means in PAGES_TAKE)
+    takes = MEANS if is_api else METRICS_TAKE if endpoint == "metrics.metrics" else PAGES_TAKE
+    is_known = person in ("user", "superuser", "owing") and means in takes
     needs = [
         (stated.who == "setup", NOTHING_HERE),
         (stated.who == "public", IN),
@@ -162,6 +168,7 @@ def differences(app: App, sender: Sender, person: str, means: str, *, old: bool 
 
 def test_a_stranger_everywhere(cast: World) -> None:
     """Without credentials nothing but what is public is reached."""
+    cast.write_config(CONFIG)
     sender = equip(cast, None)
     assert differences(cast.app, sender, "stranger", "") == []
 

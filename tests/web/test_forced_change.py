@@ -13,7 +13,7 @@ from authapp.web.security import SAFE_METHODS
 from tests.web.test_account import PAGE, change
 from tests.web.test_errors import is_problem
 from tests.web.test_login import NEUTRAL, same_but_for_name
-from tests.web.test_route_map import rules, sent, spy_on, stated_by
+from tests.web.test_route_map import OFF, rules, sent, spy_on, stated_by
 from tests.world import (
     ADA,
     BOB,
@@ -70,7 +70,8 @@ def test_refusals_lead_to_the_change(cast: World) -> None:
     token = csrf_token(eve.get(PAGE).text)
     spy_on(cast.app)
     for endpoint, method, path in rules(cast.app):
-        if method == "OPTIONS" or endpoint in OPEN or stated_by(cast.app, endpoint) in ("public", "setup"):
+        elsewhere = endpoint in OPEN | OFF or stated_by(cast.app, endpoint) in ("public", "setup")
+        if method == "OPTIONS" or elsewhere:
             continue  # several views may share an address, and with it what OPTIONS answers
         answer = eve.client.open(path, method=method, **sent(path, method, token))
         is_page = method in SAFE_METHODS and not endpoint.startswith("api.")

@@ -32,7 +32,7 @@ STATED = {
     "superuser": {
         "admin.admin", "admin.recovery", "admin.recovery_submit", "admin.revoke_token",
         "admin.all_sessions", "admin.end_session", "locks.all_locks", "locks.lift",
-        "api.all_locks", "api.lift_lock", "audit.all_entries", "audit.export",
+        "api.all_locks", "api.lift_lock", "metrics.metrics", "audit.all_entries", "audit.export",
         "options.settings", "options.settings_submit", "options.reset",
         "users.all_users", "users.set_active", "users.set_superuser", "users.bulk",
         "invite.new_user", "invite.new_user_submit", "invite.new_list", "invite.new_list_submit",
@@ -53,6 +53,7 @@ MAY = {
     "a superuser": {"public", "user", "superuser"},
     "the owner": {"public", "user", "superuser"},
 }
+OFF = {"metrics.metrics"}  # until an option says otherwise, there is nothing at its address
 every_visitor = pytest.mark.parametrize("visitor", VISITORS)
 
 
@@ -145,7 +146,7 @@ def test_every_route_lets_in_whom_it_states(cast: World, visitor: str) -> None:
             continue
         reached.clear()
         answer = browser.client.open(path, method=method, **sent(path, method, token))
-        may = stated_by(cast.app, endpoint) in MAY[visitor]
+        may = stated_by(cast.app, endpoint) in MAY[visitor] and endpoint not in OFF
         if (reached == [endpoint]) != may or (answer.status_code == 200) != may:
             wrong.append((method, path, answer.status))
     assert wrong == []
@@ -158,11 +159,11 @@ def test_refusals_fit_the_visitor(cast: World, visitor: str) -> None:
     spy_on(cast.app)
     for endpoint, method, path in rules(cast.app):
         stated = stated_by(cast.app, endpoint)
-        if stated in MAY[visitor]:
+        if stated in MAY[visitor] and endpoint not in OFF:
             continue
         answer = browser.client.open(path, method=method, **sent(path, method, token))
         led = 401 if endpoint.startswith("api.") and endpoint != "api.docs" else 303
-        expected = 404 if stated == "setup" else led if visitor == "a stranger" else 403
+        expected = 404 if stated == "setup" or endpoint in OFF else led if visitor == "a stranger" else 403
         assert answer.status_code == expected, (method, path)
         assert (answer.location or "/login").startswith("/login"), (method, path)
 
@@ -173,7 +174,7 @@ def test_options_tells_only_who_may_call(cast: World, visitor: str) -> None:
     browser, _ = as_visitor(cast, visitor)
     for endpoint, method, path in rules(cast.app):
         if method == "OPTIONS":
-            may = stated_by(cast.app, endpoint) in MAY[visitor]
+            may = stated_by(cast.app, endpoint) in MAY[visitor] and endpoint not in OFF
             answer = browser.client.options(path)
             assert ("Allow" in answer.headers) == (answer.status_code == 200) == may, path
 
