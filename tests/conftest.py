@@ -10,7 +10,7 @@ import structlog
 import time_machine
 
 from tests import databases, programs
-from tests.databases import SQLITE_AND_POSTGRES, PostgresCopy, PostgresStock, SqliteCopy
+from tests.databases import SQLITE_AND_POSTGRES, PostgresCopy, PostgresStock, SqliteCopy, taking
 from tests.programs import PostgresServer, find_chromium, find_curl, find_postgres, start_postgres
 from tests.speed import share_between_apps
 from tests.world import World, use_cheap_hashes
@@ -22,8 +22,9 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# What reads and writes the database is tested on both; the command line, servers and browsers only call it.
-ON_BOTH = {"rules", "web"}
+# Their tests run on both, but for those with the marker `sqlite`. Real processes and browsers cost seconds a test,
+# so where the database has no part (how a page looks, what a start says, how a server stops) SQLite is enough.
+ON_BOTH = {"rules", "web", "cli", "server", "browser"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,12 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of rules, pages and API on both databases, except those about SQLite itself."""
-    if "database_url" in metafunc.fixturenames:
-        on_both = metafunc.definition.path.parent.name in ON_BOTH
-        about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
-        wanted = SQLITE_AND_POSTGRES if on_both and not about_sqlite else SQLITE_AND_POSTGRES[:1]
-        metafunc.parametrize("database_url", wanted, indirect=True)
+    """Run tests that ask for a database, their own or their file's, on both, except those marked `sqlite`."""
+    on_both = metafunc.definition.path.parent.name in ON_BOTH
+    on_sqlite_alone = metafunc.definition.get_closest_marker("sqlite") is not None
+    wanted = SQLITE_AND_POSTGRES if on_both and not on_sqlite_alone else SQLITE_AND_POSTGRES[:1]
+    for name in ("database_url", "shared_url"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, wanted, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -115,6 +117,13 @@ def postgres_url(postgres_stock: PostgresStock) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """The URL of a database with the schema; none is SQLite. See pytest_generate_tests."""
     return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+
+
+@pytest.fixture(scope="module")
+def shared_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The same, of one database for all tests of a file."""
+    with taking(request)() as url:
+        yield url
 
 
 @pytest.fixture

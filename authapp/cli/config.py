@@ -159,7 +159,7 @@ def _effective(locations: Locations) -> Effective:
                 return examine(locations, settings.load_all(db)).effective
     except (DatabaseError, SchemaOutdated) as error:
         reason = error if isinstance(error, SchemaOutdated) else f"The database cannot be used: {reason_of(error)}."
-        click.echo(f"{reason} So the Settings table is left out.", err=True)
+        click.echo(f"The Settings table is left out. {reason}", err=True)
         return examined.effective
 
 

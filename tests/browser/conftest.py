@@ -26,23 +26,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Server]:
+def fresh(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
     """A running server nobody has set up yet."""
-    with installation(tmp_path) as server:
+    with installation(tmp_path, database_url=database_url) as server:
         yield server.start()
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
     """A running server that waits for its setup, for all tests of a file that do not finish it."""
-    with installation(tmp_path_factory.mktemp("waiting")) as server:
+    with installation(tmp_path_factory.mktemp("waiting"), database_url=shared_url) as server:
         yield server.start()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
     """A running server that Ada has set up, for all tests of a file."""
-    with installation(tmp_path_factory.mktemp("shared")) as server:
+    with installation(tmp_path_factory.mktemp("shared"), database_url=shared_url) as server:
         server.start().set_up()
         yield server
 

@@ -12,7 +12,11 @@ from tests.browser.person import Person, visit
 from tests.server_process import Server, credentials, installation, wait_for
 from tests.world import ADA, BOB, DORA, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-accessibility")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser-accessibility"),
+    pytest.mark.sqlite(reason="the pages are the same on both; test_story.py and others run on both"),
+]
 LONG_NAME = "a-very-long-user-name-that-goes-on-and-on@a-very-long-domain-name-indeed.example.com"
 Way = Callable[[Person], object]
 

@@ -14,7 +14,11 @@ from tests.server_process import Server, installation
 from tests.web.program import API, basic
 from tests.world import ADA, OTHER_PASSWORD, PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-basic-and-fetch")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser-basic-and-fetch"),
+    pytest.mark.sqlite(reason="the pages are the same on both; test_story.py and others run on both"),
+]
 Visitor = Callable[..., Person]
 WHOAMI = f"{API}/users/whoami"
 ADAS = {"username": ADA, "password": PASSWORD}

@@ -9,7 +9,11 @@ from tests.browser.person import Person
 from tests.server_process import Server
 from tests.world import ADA, BOB, PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-keyboard")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser-keyboard"),
+    pytest.mark.sqlite(reason="the pages are the same on both; test_story.py and others run on both"),
+]
 Visitor = Callable[..., Person]
 MOST_STEPS = 100
 # What the focused element is called, and whether an outline shows that it has the focus.

@@ -15,9 +15,9 @@ GRACE = "grace@example.com"
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
     """A running server with Ada, the owner, and Dora, a superuser."""
-    with installation(tmp_path_factory.mktemp("people")) as server:
+    with installation(tmp_path_factory.mktemp("people"), database_url=shared_url) as server:
         server.start().set_up()
         server.run("superuser", "--username", DORA, "--password-stdin", typed=PASSWORD + "\n")
         yield server

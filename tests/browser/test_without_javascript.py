@@ -8,7 +8,11 @@ from tests.browser.person import Person
 from tests.server_process import Server
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, WEAK_PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-plain")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser-plain"),
+    pytest.mark.sqlite(reason="the pages are the same on both; test_story.py and others run on both"),
+]
 Visitor = Callable[..., Person]
 
 

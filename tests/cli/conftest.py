@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from authapp import installed
+from authapp import database
 from authapp.cli import main
 from authapp.database import Database
 from tests.cli.commands import Run
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str | None) -> Iterator[Run]:
     """Run a command in the folder of the installation; `typed` is what stands on standard input."""
     opened: list[Database] = []
 
@@ -23,13 +23,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             super().__init__(url)
             opened.append(self)
 
-    monkeypatch.setattr(installed, "Database", Noted)
+    monkeypatch.setattr(database, "Database", Noted)  # what `open_database` calls
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AUTHAPP_CONFIG", raising=False)
+    if database_url:
+        monkeypatch.setenv("AUTHAPP_DATABASE_URL", database_url)
 
     def call(*words: str, typed: str | bytes = "", **rest: Any) -> Result:
         return CliRunner().invoke(main, words, input=typed, **rest)
 
     yield call
-    for database in opened:
-        database.dispose()
+    for one in opened:
+        one.dispose()

@@ -113,6 +113,7 @@ def test_user_names_come_first(run: Run, cast: World) -> None:
     assert offered(run, "user show b") == [BOB]
 
 
+@pytest.mark.sqlite(reason="the environment names the same PostgreSQL database for every folder")
 def test_another_installation(run: Run, cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `--config` the names of that installation are offered, and no others."""
     cast.write_config("# nothing\n")
@@ -129,6 +130,7 @@ def test_the_program_itself(cast: World, monkeypatch: pytest.MonkeyPatch) -> Non
     words = {"COMP_WORDS": "authapp user show b", "COMP_CWORD": "3", "_AUTHAPP_COMPLETE": "zsh_complete"}
     program = "from authapp.cli import main; main(prog_name='authapp')"
     where = {**clean_environment(), **words, "PYTHONPATH": str(APP.parent)}
+    where |= {"AUTHAPP_DATABASE_URL": cast.database_url} if cast.database_url else {}
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=where, timeout=60, check=True
     )
@@ -145,6 +147,7 @@ def test_no_installation(run: Run, tmp_path: Path, words: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.sqlite(reason="the file of the database holds something else")
 @pytest.mark.parametrize("content", [b"", b"this is no database" * 1000])
 def test_broken_database(run: Run, tmp_path: Path, content: bytes) -> None:
     """Where the database cannot be read nobody is offered, and nothing is said."""

@@ -72,6 +72,7 @@ def test_show_as_json(run: Run, cast: World) -> None:
     assert [layer["source"] for layer in shown[NAME]["layers"]] == ["config file", "default"]
 
 
+@pytest.mark.sqlite(reason="there is no installation where its file is missing")
 def test_show_without_an_installation(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an installation file and environment are shown, with a note on standard error; nothing is made."""
     monkeypatch.setenv(own_name(NAME), "Looms")
@@ -183,6 +184,7 @@ def test_a_value_that_does_not_fit(run: Run, cast: World) -> None:
     assert cast.tables() == before
 
 
+@pytest.mark.sqlite(reason="there is no installation where its file is missing")
 @pytest.mark.parametrize("words", ["set organization.name Looms", "unset organization.name"])
 def test_set_without_an_installation(run: Run, world: World, words: str) -> None:
     """Without an installation nothing is set or made; one sentence says where it was looked for."""

@@ -26,7 +26,8 @@ def set_schema(world: World, number: str) -> None:
 def test_status(run: Run, cast: World) -> None:
     """`db status` says which database it is, its schema, its mode, and how many rows each table has."""
     shown = said(run("db", "status"))
-    assert f"Database: sqlite:///{cast.folder / 'data' / 'authapp.db'}\n" in shown
+    address = cast.database_url or f"sqlite:///{cast.folder / 'data' / 'authapp.db'}"
+    assert f"Database: {address}\n" in shown
     assert f"Schema: {SCHEMA}, this version needs {SCHEMA}\nMode: basic\nSize: " in shown
     assert "users          4\n" in shown
 
@@ -66,6 +67,7 @@ def test_upgrade(run: Run, world: World) -> None:
     assert said(run("db", "upgrade")) == f"The schema is {SCHEMA} already; nothing was changed.\n"
 
 
+@pytest.mark.sqlite(reason="there is no installation where its file is missing")
 @pytest.mark.parametrize("words", ["status", "upgrade", "backup new.db", "copy --to postgresql://host/db"])
 def test_no_installation(run: Run, tmp_path: Path, words: str) -> None:
     """Where there is no installation, the commands say where they looked, and make nothing."""
@@ -73,6 +75,18 @@ def test_no_installation(run: Run, tmp_path: Path, words: str) -> None:
     assert is_one_sentence(result)
     assert "looked for" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.postgres
+@pytest.mark.sqlite(reason="the database is another one")
+@pytest.mark.parametrize("words", ["user list", "setup status", "mode show", "config set organization.name Looms"])
+def test_no_tables(run: Run, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """In a PostgreSQL database without tables, commands that found nothing say in one sentence what would."""
+    monkeypatch.setenv("AUTHAPP_DATABASE_URL", postgres.new_database())
+    result = run(*words.split())
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+    assert "schema is missing" in result.stderr
+    assert "authapp bootstrap" in result.stderr
 
 
 # -- backup and restore ---------------------------------------------------------------------------------------

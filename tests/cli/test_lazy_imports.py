@@ -5,6 +5,7 @@ import pytest
 from tests.server_process import Server
 from tests.world import BOB, OTHER_PASSWORD, World
 
+pytestmark = pytest.mark.sqlite(reason="commands import the same for both, but for the driver")
 PROFILE = "import time:"
 
 

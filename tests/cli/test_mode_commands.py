@@ -44,6 +44,7 @@ def test_show(run: Run, none: World) -> None:
     assert said(run("mode", "show")) == "basic\n"
 
 
+@pytest.mark.sqlite(reason="there is no installation where its file is missing")
 @pytest.mark.parametrize("words", [("show",), ("check", "basic"), ("set", "none")])
 def test_no_installation(run: Run, words: tuple[str, ...]) -> None:
     """Where there is no installation, the commands say where they looked."""

@@ -17,6 +17,7 @@ TOKEN = r"[A-Za-z0-9_-]{43}"
 # -- founding -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite(reason="there is no installation where its file is missing")
 @pytest.mark.parametrize("words", ["setup token", "setup status"])
 def test_other_commands_found_nothing(run: Run, tmp_path: Path, words: str) -> None:
     """A command that may not found an installation and finds none says where it looked, and makes nothing."""
@@ -371,6 +372,7 @@ def test_newer_database(run: Run, cast: World) -> None:
     assert cast.tables() == before
 
 
+@pytest.mark.sqlite(reason="the file of the database holds something else")
 @pytest.mark.parametrize("content", [b"this is no database" * 1000, b"SQLite format 3\x00" + b"\x00" * 5000])
 def test_broken_database(run: Run, tmp_path: Path, content: bytes) -> None:
     """A database file that holds something else ends a command in one sentence with exit status 1, untouched."""

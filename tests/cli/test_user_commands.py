@@ -83,6 +83,7 @@ def test_json_tells_the_user_as_changed(run: Run, cast: World) -> None:
 # -- where there is nothing to work on ------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite(reason="there is no installation where its file is missing")
 @pytest.mark.parametrize("words", EVERY_COMMAND)
 def test_no_installation(run: Run, tmp_path: Path, words: str) -> None:
     """Where there is no installation, a command says where it looked, and makes nothing."""

@@ -69,7 +69,7 @@ def test_chores_after_a_fault(its: Chores, fault: Fault) -> None:
     with broken(its.database, fault), capture_logs() as lines:
         its.attempt()
         its.attempt()
-    assert [line["reason"] for line in lines] == [str(fault.error)]
+    assert [line["reason"] for line in lines] == [str(fault.on_sqlite)]
     assert counted(its.database) == 0
     its.attempt()
     assert counted(its.database) == 1

@@ -15,7 +15,10 @@ import pytest
 from authapp.config.environment import own_name
 from tests.server_process import Client, Server, every_worker, every_worker_looks, wait_for
 
-pytestmark = pytest.mark.xdist_group("server-config-under-load")
+pytestmark = [
+    pytest.mark.xdist_group("server-config-under-load"),
+    pytest.mark.sqlite(reason="it is about files and variables; edits are tested on both in test_live_edits.py"),
+]
 SECONDS = 3
 NAMES = ("One", "Two")
 # Edits `config.yml` as another program does, by rename or in place; every third edit is broken YAML. The pauses are

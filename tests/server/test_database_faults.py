@@ -20,7 +20,10 @@ from tests.server.program import Program, by_jwt
 from tests.server_process import WITHOUT_PRIVILEGE, Answer, Client, Server, every_worker, wait_for
 from tests.world import ADA, OTHER_PASSWORD, PASSWORD
 
-pytestmark = pytest.mark.xdist_group("server-database-faults")
+pytestmark = [
+    pytest.mark.xdist_group("server-database-faults"),
+    pytest.mark.sqlite(reason="it is the file that suffers"),
+]
 
 BY_PROGRAM = " of a program"
 # What authapp writes down by itself, once a minute, is left out.

@@ -16,7 +16,10 @@ from tests.server.program import by_jwt
 from tests.server_process import Server, wait_for
 from tests.world import ADA, PASSWORD
 
-pytestmark = pytest.mark.xdist_group("server-faults")
+pytestmark = [
+    pytest.mark.xdist_group("server-faults"),
+    pytest.mark.sqlite(reason="what breaks here are connections and workers"),
+]
 
 SLOW = 200
 AT_ONCE = 6

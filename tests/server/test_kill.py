@@ -2,15 +2,15 @@
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from tests.server import writers
-from tests.server_process import Server, credentials, installation, wait_for
+from tests.server_process import Server, credentials, wait_for
 from tests.world import ADA, PASSWORD
 
 ROUNDS = 12
@@ -47,20 +47,14 @@ def submit_setup(server: Server) -> Thread:
 
 
 @pytest.mark.xdist_group("server-kill-setup")
-def test_killed_during_setup(tmp_path: Path) -> None:
+def test_killed_during_setup(another: Callable[[], Server]) -> None:
     """Killed while the setup is submitted, the wizard is open with the same link, or the owner can sign in."""
     chance = random.Random(2)  # noqa: S311 - no secret; a moment of the submission
-    left = ROUNDS
-    for number in range(ROUNDS):
-        (folder := tmp_path / str(number)).mkdir()
-        with installation(folder, workers=1) as server:
-            server.start()
-            while left:
-                left -= 1
-                if killed_during_setup(server, chance.uniform(0, 0.15)):
-                    break
-        if not left:
-            return
+    server = another().start()
+    for _ in range(ROUNDS):
+        if killed_during_setup(server, chance.uniform(0, 0.15)):
+            server.kill()
+            server = another().start()
 
 
 def killed_during_setup(server: Server, after: float) -> bool:
@@ -93,6 +87,7 @@ def test_killed_while_adopting_an_edit(server: Server) -> None:
         assert server.count("credentials.adopted") == number + 1
 
 
+@pytest.mark.sqlite(reason="on PostgreSQL the whole schema is made in one transaction")
 @pytest.mark.xdist_group("server-kill-start")
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_killed_during_the_first_start(server: Server, seed: int) -> None:
@@ -110,6 +105,7 @@ def test_killed_during_the_first_start(server: Server, seed: int) -> None:
     assert server.count("credentials.adopted") == server.count("installation.created") == 1
 
 
+@pytest.mark.sqlite(reason="it asks the file itself whether it is whole")
 @pytest.mark.xdist_group("server-kill-writers")
 def test_killed_while_many_write(server: Server) -> None:
     """Whatever was answered with yes is so after `kill -9` and a new start, and nothing is half there."""

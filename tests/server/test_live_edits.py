@@ -74,9 +74,9 @@ def replace(file: Path, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def workers(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
     """A server with three workers, and a long config file with the owner's credentials."""
-    with installation(tmp_path_factory.mktemp("edits"), workers=3) as server:
+    with installation(tmp_path_factory.mktemp("edits"), workers=3, database_url=shared_url) as server:
         server.write_config(named("Edition-0"))
         yield server.start()
 
@@ -95,6 +95,7 @@ def is_fine(server: Server) -> bool:
     return " · Edition-0</title>" in page and "config.yml, line" not in page
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 def test_a_file_being_saved_is_never_in_force(server: Server) -> None:
     """While the file is truncated and written in pieces, every page shows the old name or the new one."""
     adopted, judged = server.count("credentials.adopted"), 0
@@ -178,12 +179,14 @@ def bad(server: Server) -> BadEdit:
     return bad
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 def test_a_bad_edit_keeps_serving(bad: BadEdit) -> None:
     """After a bad edit the last good config stays in force: old credentials, old name."""
     assert bad.server.signed_in().is_signed_in()
     assert shows(bad.server, "Edition-0")
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 def test_a_bad_edit_is_logged_once(bad: BadEdit) -> None:
     """However many workers notice it, a problem is written to the log once."""
     wait_for(lambda: "server.basic-auth.password" in bad.printed, "the problem is logged")
@@ -191,6 +194,7 @@ def test_a_bad_edit_is_logged_once(bad: BadEdit) -> None:
     assert bad.printed.count("server.basic-auth.password") == 1
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 def test_a_bad_edit_shows_on_the_sign_in_page(bad: BadEdit) -> None:
     """The sign-in page names the key, the line and the policy's rules."""
     page = bad.server.client().get("/login").text
@@ -200,6 +204,7 @@ def test_a_bad_edit_shows_on_the_sign_in_page(bad: BadEdit) -> None:
     )
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 def test_no_value_is_logged(bad: BadEdit) -> None:
     """The log quotes no value of the config file: no password, no broken value, no strange key."""
     replace(
@@ -209,6 +214,7 @@ def test_no_value_is_logged(bad: BadEdit) -> None:
     assert all(value not in bad.server.output for value in (PASSWORD, f'"{WEAK_PASSWORD}"', "Tell-nobody"))
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 def test_a_mended_file_counts_at_once(bad: BadEdit) -> None:
     """When the bad file is mended, its values are in force and the notice is gone, without a restart."""
     bad.server.write_config(named("Edition-2"))
@@ -241,6 +247,7 @@ def delete_first(file: Path, text: str) -> None:
     replace(file, text)
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 @pytest.mark.parametrize("edit", [replace, swap_link, keep_the_old_times, delete_first])
 def test_every_way_to_save_is_noticed(server: Server, edit: Callable[[Path, str], None]) -> None:
     """An edit is noticed by every worker whichever way it is saved, twice in a row."""
@@ -249,6 +256,7 @@ def test_every_way_to_save_is_noticed(server: Server, edit: Callable[[Path, str]
         every_worker(partial(shows, server, name), "every worker shows the new name")
 
 
+@pytest.mark.sqlite(reason="how an edit of the file is noticed has nothing to do with where the rows are")
 @pytest.mark.parametrize(
     "disappear", [Path.unlink, lambda file: file.write_text("", encoding="utf-8")], ids=["deleted", "emptied"]
 )

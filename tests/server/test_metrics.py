@@ -12,6 +12,7 @@ from authapp.bridge import THREADS
 from tests.server.program import REQUESTS, Program, by_token
 from tests.server_process import Answer, Server, every_worker, wait_for
 
+pytestmark = pytest.mark.sqlite(reason="workers put their numbers together without a database")
 ON = "metrics: {enabled: true}\n"
 MOST = 2000  # times it is asked; a worker that did not answer for the others within a second or so never does
 

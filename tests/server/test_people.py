@@ -17,9 +17,9 @@ End = Callable[[Server, str, str], object]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
     """A server with three workers whose setup Ada has finished."""
-    with installation(tmp_path_factory.mktemp("people"), workers=3) as server:
+    with installation(tmp_path_factory.mktemp("people"), workers=3, database_url=shared_url) as server:
         server.start().set_up()
         yield server
 

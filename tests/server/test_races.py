@@ -23,10 +23,10 @@ class Race:
 
 
 @pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Race]:
+def race(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Race]:
     """Fifty browsers, each with the setup token and a form of its own, press the button at once."""
     barrier = threading.Barrier(VISITORS)
-    with installation(tmp_path_factory.mktemp("race"), workers=4) as server:
+    with installation(tmp_path_factory.mktemp("race"), workers=4, database_url=shared_url) as server:
         server.start()
 
         def submit(number: int) -> tuple[Client, Answer]:
@@ -73,7 +73,7 @@ def test_a_user_name_is_given_once(shared: Server) -> None:
 
 
 def test_three_hundred_parallel_requests_all_succeed(server: Server) -> None:
-    """With four workers on SQLite, 60 sign-ins and 240 page loads in parallel meet no locked database."""
+    """With four workers, 60 sign-ins and 240 page loads in parallel meet no locked database."""
     server.workers = 4
     server.write_config("throttle:\n  attempts: 1000\n  network-attempts: 1000\n")
     server.start().set_up()

@@ -14,7 +14,10 @@ from authapp.server import KILL_TIMEOUT
 from tests.server_process import PATIENCE, Client, Server, command_line, wait_for
 from tests.world import ADA, PASSWORD
 
-pytestmark = pytest.mark.xdist_group("server-stop")
+pytestmark = [
+    pytest.mark.xdist_group("server-stop"),
+    pytest.mark.sqlite(reason="how processes end has nothing to do with where the rows are"),
+]
 
 
 def to_the_parent(server: Server) -> None:

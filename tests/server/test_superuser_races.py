@@ -33,14 +33,16 @@ class Fighters:
 
 
 @pytest.fixture(scope="module")
-def fighters(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Fighters]:
+def fighters(
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path, shared_url: str | None
+) -> Iterator[Fighters]:
     """A server with four workers; Dora and Erin are its only superusers, and nobody is the owner."""
     folder = tmp_path_factory.mktemp("races")
-    world = World(folder, empty_database)
+    world = World(folder, empty_database, shared_url)
     for name in (DORA, ERIN):
         world.add(name, superuser=True)
     world.close()
-    with installation(folder, workers=4) as server:
+    with installation(folder, workers=4, database_url=shared_url) as server:
         yield Fighters(server.start())
 
 
