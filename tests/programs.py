@@ -36,8 +36,9 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 STARTS_WITHIN = 60.0  # seconds; it takes about one
 STOPS_WITHIN = 20.0
 INITDB_OPTIONS = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+LOOPBACK = ("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
 OPTIONS = (
-    *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+    *LOOPBACK,
     # Its data need not outlive it.
     *("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),
 )
@@ -125,7 +126,7 @@ class Account(TypedDict, total=False):
 
 
 @contextmanager
-def start_postgres(programs: Path, where: Path) -> Iterator[PostgresServer]:
+def start_postgres(programs: Path, where: Path, options: Sequence[str] = OPTIONS) -> Iterator[PostgresServer]:
     """Run a fresh server on a free loopback port, with its data in the folder `where`, until the block ends.
 
     Started by root, it runs as nobody and keeps its data in a temporary folder instead, because
@@ -137,7 +138,7 @@ def start_postgres(programs: Path, where: Path) -> Iterator[PostgresServer]:
             where = Path(temporary)
             os.chown(where, account["user"], account["group"])
             programs = _reachable(programs, where, account)
-        with _running(programs, where, account) as server:
+        with _running(programs, where, account, options) as server:
             yield server
 
 
@@ -169,11 +170,11 @@ def _copied(programs: Path, copy: Path, account: Account) -> Path:
 
 
 @contextmanager
-def _running(programs: Path, where: Path, account: Account) -> Iterator[PostgresServer]:
+def _running(programs: Path, where: Path, account: Account, options: Sequence[str]) -> Iterator[PostgresServer]:
     data, log = where / "data", where / "log"
     _start([programs / "initdb", "-D", data, *INITDB_OPTIONS], log, account).wait()
     server = PostgresServer(_free_port())
-    process = _start([programs / "postgres", "-D", data, "-p", str(server.port), *OPTIONS], log, account)
+    process = _start([programs / "postgres", "-D", data, "-p", str(server.port), *options], log, account)
     try:
         _wait_until_up(server, process, log)
         yield server
