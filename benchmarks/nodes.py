@@ -152,9 +152,8 @@ def _cookies(client: Client) -> str:
 
 
 def _compare(ways: dict[str, tuple[Site, list[Server]]], rounds: int) -> None:
-    print(
-        f"{CLIENTS} clients, median of {rounds} rounds {'':20}{'a second':>10}{'ms':>10}{'ms, 95 %':>10}{'processor, ms':>14}"
-    )
+    print(f"{CLIENTS} clients, median of {rounds} rounds")
+    print(f"{'':46}{'a second':>10}{'ms':>10}{'ms, 95 %':>10}{'processor, ms':>14}")
     ratios: dict[str, tuple[float, float]] = {}
     for name in ways[SQLITE][0].acts:
         turns = _turns(ways, name, rounds)
