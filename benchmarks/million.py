@@ -10,7 +10,8 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event, make_url, select, text
+from sqlalchemy import Index, event, make_url, select, text
+from sqlalchemy.schema import CreateIndex
 
 from authapp import (
     audit_chain,
@@ -42,17 +44,21 @@ from authapp.directory import Query
 from authapp.factory import create_app
 from authapp.models import User, new_id
 from authapp.paths import Locations
-from tests.programs import find_postgres, start_postgres
+from tests.programs import OPTIONS, find_postgres, start_postgres
 
 ROUNDS = 5
+MEMORY = (  # the least a database of this size would be given
+    *("-c", "shared_buffers=2GB", "-c", "max_wal_size=8GB"),
+    *("-c", "work_mem=256MB", "-c", "maintenance_work_mem=512MB"),
+)
 MUCH = 5_000  # rows
 SHELL = Actor("command line", name="benchmark")
 OWNER, PASSWORD = "ada@example.com", "Correct-horse battery"
 FIRST = ("Ada", "Grace", "Katherine", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Leslie", "Frances")
 LAST = ("Lovelace", "Hopper", "Johnson", "Turing", "Dijkstra", "Liskov", "Knuth", "Perlman", "Lamport", "Allen")
-# What people leave behind, made by the database itself: a session of every user, a row of every known network,
-# and entries of 400 days, sealed in blocks of a thousand.
-LEFT_BEHIND = (
+# What people leave behind, made by the database itself: a session, a token and a known network of every user; and
+# entries of 400 days, sealed in blocks of a thousand.
+SIGNED_IN = (
     """INSERT INTO sessions
         (id, token_sha256, user_id, created_at, last_seen_at, proved_at, remember, address, user_agent)
     SELECT gen_random_uuid(), encode(sha256(id::bytea), 'hex'), id, now() - random() * interval '30 days',
@@ -65,6 +71,8 @@ LEFT_BEHIND = (
     FROM users WHERE username <> '{owner}'""",
     """INSERT INTO tries (key, user_id, count, expires_at)
     SELECT 'known/' || encode(sha256(id::bytea), 'hex'), id, 1, now() + random() * interval '30 days' FROM users""",
+)
+HAPPENED = (
     """INSERT INTO audit (at, event, outcome, road, actor_id, actor, address, target_id, target, detail, block_id)
     SELECT now() - interval '400 days' + number * interval '400 days' / {entries},
            (ARRAY['sign-in', 'sign-in', 'sign-in', 'sign-out', 'password.changed'])[1 + number % 5],
@@ -72,7 +80,7 @@ LEFT_BEHIND = (
            '203.0.113.' || number % 250, u.id, u.username, '{{}}', 1 + number / 1000
     FROM generate_series(1, {entries}) AS number
     JOIN (SELECT id, username, row_number() OVER () - 1 AS place FROM users) AS u
-        ON u.place = number * 7919 % {users}
+        ON u.place = number::bigint * 7919 % {users}
     ORDER BY number""",
     """INSERT INTO audit_blocks (id, first_id, last_id, count, sealed_at, seals, previous_mac, mac)
     SELECT block_id, min(id), max(id), count(*), max(at),
@@ -104,7 +112,7 @@ def _postgres(url: str | None, folder: Path) -> Iterator[str]:
         assert url, "PostgreSQL's programs are not there; name a database with --url"
         yield url
         return
-    with start_postgres(programs, folder) as server:
+    with start_postgres(programs, folder, (*OPTIONS, *MEMORY)) as server:
         yield server.new_database()
 
 
@@ -173,6 +181,10 @@ def _read_of(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
         yield from _read_of(below)
 
 
+# An id, a user name, a full name, a number.
+Person = tuple[str, str, str, int]
+
+
 class Stage:
     """An installation with so many users and entries, and what is asked of it."""
 
@@ -196,34 +208,62 @@ class Stage:
     # -- filling it -----------------------------------------------------------------------------------------
 
     def _fill(self, users: int, entries: int) -> None:
-        address = make_url(self.database.url).set(drivername="postgresql")
-        with psycopg.connect(address.render_as_string(hide_password=False), autocommit=True) as connection:
-            self._fill_users(connection, users)
-            for table in ("users", "name_parts", "known_names"):
-                connection.execute(f"ANALYZE {table}")
-            connection.execute("DELETE FROM audit; DELETE FROM audit_blocks")
-            for statement in LEFT_BEHIND:
-                connection.execute(statement.format(owner=OWNER, users=users, entries=entries))
-            connection.execute("VACUUM ANALYZE")
-
-    def _fill_users(self, connection: psycopg.Connection, users: int) -> None:
-        now, password_hash = clock.now(), passwords.hash_password(PASSWORD)
-        people = [
+        people = sorted(
             (new_id(), f"user{number:07}@example.com", f"{FIRST[number % 10]} {LAST[number // 10 % 10]}", number)
             for number in range(users)
-        ]
+        )
+        self._execute("DELETE FROM audit", "DELETE FROM audit_blocks")
+        indexes = [index for table in contents.tables() for index in table.indexes if not index.unique]
+        for index in indexes:  # to build them once is much faster
+            index.drop(self.database.engine)
+        self._copy_users(people)
+        numbers = {"owner": OWNER, "users": users, "entries": entries}
+        with ThreadPoolExecutor() as threads:
+            groups = ([words.format(**numbers) for words in group] for group in (SIGNED_IN, HAPPENED))
+            tasks = [threads.submit(self._copy_names, people)]
+            tasks += [threads.submit(self._execute, *group) for group in groups]
+            for task in tasks:
+                task.result()
+            list(threads.map(self._build, indexes))
+        self._execute("VACUUM ANALYZE")
+
+    def _connect(self) -> psycopg.Connection:
+        address = make_url(self.database.url).set(drivername="postgresql")
+        return psycopg.connect(address.render_as_string(hide_password=False), autocommit=True)
+
+    def _execute(self, *statements: str) -> None:
+        with self._connect() as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def _build(self, index: Index) -> None:
+        self._execute(str(CreateIndex(index).compile(self.database.engine)))
+
+    def _copy_users(self, people: Sequence[Person]) -> None:
+        now, password_hash = clock.now(), passwords.hash_password(PASSWORD)
         where = (
             "users (id, username, username_key, full_name, password_hash, role, is_active, signed_up,"
             " created_at, last_login_at)"
         )
-        _copy(connection, where, (
+        self._copy(where, (
             (key, name, name, full, password_hash, "user" if number % 10_000 else "admin", number % 10 > 0, False,
              now - timedelta(minutes=number), now - timedelta(seconds=number) if number % 3 else None)
             for key, name, full, number in people
         ))  # fmt: skip
-        parts = ((part, key) for key, name, full, _ in people for part in names.parts(name, full))
-        _copy(connection, "name_parts (part, user_id)", parts)
-        _copy(connection, "known_names (username_key, known_since)", ((name, now) for _, name, _, _ in people))
+        self._copy("known_names (username_key, known_since)", ((name, now) for _, name, _, _ in people))
+
+    def _copy_names(self, people: Sequence[Person]) -> None:
+        parts = sorted((part, key) for key, name, full, _ in people for part in names.parts(name, full))
+        self._copy("name_parts (part, user_id)", iter(parts))
+
+    def _copy(self, where: str, rows: Iterator[tuple[object, ...]]) -> None:
+        with (
+            self._connect() as connection,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {where} FROM STDIN".encode()) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
 
     # -- what is asked --------------------------------------------------------------------------------------
 
@@ -286,12 +326,6 @@ class Stage:
     def _count(self) -> object:
         with contents.snapshot(self.database) as connection:
             return contents.count(connection)
-
-
-def _copy(connection: psycopg.Connection, where: str, rows: Iterator[tuple[object, ...]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {where} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 if __name__ == "__main__":
