@@ -39,9 +39,11 @@ wheel: .venv/.dev-stamp ## Build the wheel, install it elsewhere and start it
 shape: .venv/.dev-stamp ## Measure functions, files, docstrings and comments
 	$(PYTHON) scripts/shape
 
-bench: .venv/.dev-stamp ## Measure the pages of 1,000 and 100,000 users, and every kind of credential
+bench: .venv/.dev-stamp ## Measure the pages of many users, every kind of credential, the web server, one node and two
 	$(PYTHON) benchmarks/users.py
 	$(PYTHON) benchmarks/api.py
+	$(PYTHON) -m benchmarks.server
+	$(PYTHON) -m benchmarks.nodes
 
 attack: .venv/.dev-stamp ## Attack an authapp on this machine with other people's tools (make attack ARGS=ffuf)
 	@scripts/attack-tools
