@@ -126,6 +126,17 @@ def shared_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def other_url(shared_url: str | None, request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """One more of the same kind, for a second installation that the tests of a file share."""
+    if shared_url is None:
+        yield None
+        return
+    template: PostgresCopy = request.getfixturevalue("postgres_empty")
+    with template.copied() as url:
+        yield url
+
+
 @pytest.fixture
 def world(tmp_path: Path, empty_database: Path, database_url: str | None) -> Iterator[World]:
     """An installation nobody has set up yet."""

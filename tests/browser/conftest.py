@@ -33,9 +33,9 @@ def fresh(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Server]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, other_url: str | None) -> Iterator[Server]:
     """A running server that waits for its setup, for all tests of a file that do not finish it."""
-    with installation(tmp_path_factory.mktemp("waiting"), database_url=shared_url) as server:
+    with installation(tmp_path_factory.mktemp("waiting"), database_url=other_url) as server:
         yield server.start()
 
 

@@ -23,10 +23,10 @@ class Race:
 
 
 @pytest.fixture(scope="module")
-def race(tmp_path_factory: pytest.TempPathFactory, shared_url: str | None) -> Iterator[Race]:
+def race(tmp_path_factory: pytest.TempPathFactory, other_url: str | None) -> Iterator[Race]:
     """Fifty browsers, each with the setup token and a form of its own, press the button at once."""
     barrier = threading.Barrier(VISITORS)
-    with installation(tmp_path_factory.mktemp("race"), workers=4, database_url=shared_url) as server:
+    with installation(tmp_path_factory.mktemp("race"), workers=4, database_url=other_url) as server:
         server.start()
 
         def submit(number: int) -> tuple[Client, Answer]:
