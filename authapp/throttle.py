@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -31,7 +31,8 @@ TRIES, ACCOUNT, NETWORK, KNOWN = "tries", "account", "network", "known"
 KINDS = (TRIES, ACCOUNT, NETWORK)  # of locks
 ACCOUNT_WINDOW = timedelta(hours=1)
 KNOWN_FOR = timedelta(days=30)
-MOST_ROWS = 100_000  # about 30 MB
+MOST_ROWS = 100_000  # counts; about 30 MB
+MOST_KNOWN = 1_000_000  # users in networks; about 300 MB, and each took a sign-in that succeeded
 TRIM_EVERY = 128  # tries: counting the rows costs as much as a few of them
 
 
@@ -190,14 +191,23 @@ def _forget_old(db: Session) -> None:
         trim(db)
 
 
-def trim(db: Session, most: int = MOST_ROWS) -> int:
-    """Delete rows beyond so many: the lowest counts first, so that a flood of new names frees nobody who waits."""
-    too_many = (db.scalar(select(func.count()).select_from(Tries)) or 0) - most
+def trim(db: Session, most: int = MOST_ROWS, most_known: int = MOST_KNOWN) -> int:
+    """Delete rows beyond so many; return how many.
+
+    Of the counts the lowest go first, so that a flood of new names frees nobody who waits. Who is known where has
+    rows of its own, of which the oldest go: many users must not push out the counts, nor a flood the users.
+    """
+    is_known = Tries.key.startswith(f"{KNOWN}/")
+    known, rows = db.execute(select(func.count(case((is_known, 1))), func.count()).select_from(Tries)).one()
+    gone = _trim(db, ~is_known, rows - known - most, Tries.count, Tries.expires_at)
+    return gone + _trim(db, is_known, known - most_known, Tries.expires_at)
+
+
+def _trim(db: Session, which: ColumnElement[bool], too_many: int, *order: Any) -> int:
     if too_many <= 0:
         return 0
-    order = (Tries.key.startswith(f"{KNOWN}/"), Tries.count, Tries.expires_at)
-    least = select(Tries.key).order_by(*order).limit(too_many).with_for_update(skip_locked=True)
-    gone = delete(Tries).where(Tries.key.in_(least)).returning(Tries.key)
+    first = select(Tries.key).where(which).order_by(*order).limit(too_many).with_for_update(skip_locked=True)
+    gone = delete(Tries).where(Tries.key.in_(first)).returning(Tries.key)
     return len(db.scalars(gone.execution_options(synchronize_session=False)).all())
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -129,11 +130,8 @@ def shared_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 @pytest.fixture(scope="module")
 def other_url(shared_url: str | None, request: pytest.FixtureRequest) -> Iterator[str | None]:
     """One more of the same kind, for a second installation that the tests of a file share."""
-    if shared_url is None:
-        yield None
-        return
-    template: PostgresCopy = request.getfixturevalue("postgres_empty")
-    with template.copied() as url:
+    stock: PostgresStock | None = request.getfixturevalue("postgres_stock") if shared_url else None
+    with stock.taken() if stock else nullcontext() as url:
         yield url
 
 

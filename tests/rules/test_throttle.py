@@ -327,7 +327,7 @@ def test_lifting_an_owners_locks_frees_the_networks(world: World) -> None:
 
 
 def test_a_flood_of_names_frees_nobody(world: World) -> None:
-    """When there are too many rows, those with the lowest counts go, and what is known goes last."""
+    """When there are too many counts, the lowest go, and nobody becomes a stranger."""
     succeed(world, bucket("dora"))
     take(world, times=4)
     for number in range(20):
@@ -335,6 +335,17 @@ def test_a_flood_of_names_frees_nobody(world: World) -> None:
     with world.database.writing() as db:
         assert throttle.trim(db, 4) > 20
         assert throttle.is_known(db, bucket("dora"))
+    assert take(world) is not None
+
+
+def test_many_users_free_nobody(world: World) -> None:
+    """However many users are known somewhere, whoever has to wait goes on waiting; of the known the oldest go."""
+    take(world, times=4)
+    for number in range(10):
+        succeed(world, bucket(f"name{number}", f"192.0.2.{number + 10}"))
+    with world.database.writing() as db:
+        assert throttle.trim(db, 100, most_known=3) == 7
+        assert [throttle.is_known(db, bucket(f"name{n}", f"192.0.2.{n + 10}")) for n in (0, 9)] == [False, True]
     assert take(world) is not None
 
 
