@@ -21,6 +21,7 @@ from authapp.web.state import ALIVE
 THREADS = 32  # requests a worker answers at once; those that wait for the database are among them
 BODY_TIME = 20.0  # seconds a body may take
 BODY_RATE = 16 * 1024  # bytes that earn it another second
+TINY_BODY = 4 * 1024  # bytes; there is always room for one, so that nobody's large ones keep others from signing in
 SMALL_BODY = 64 * 1024  # bytes; what the app takes of anybody
 LARGE_BODY = 3 * 1024 * 1024  # bytes; what it takes of superusers
 HELD = 64 * 1024 * 1024  # bytes of bodies a worker holds at once; what carries no credentials gets half of that
@@ -145,25 +146,31 @@ async def _whole_body(scope: Scope, receive: Receive, take: Callable[[int], None
     is_chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
     if not is_chunked and (not sizes or not int(sizes[0]) or int(sizes[0]) > most):
         return b""  # the app refuses by its length what is too long
-    parts: list[bytes] = []
+    is_tiny = not is_chunked and int(sizes[0]) <= TINY_BODY
+    body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIME) as limit:
-            while sum(map(len, parts)) <= most:
+            while len(body) <= most:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise NotTaken(400, "Only a part of the request arrived.")
-                parts.append(message.get("body", b""))
-                take(len(parts[-1]))
-                limit.reschedule((limit.when() or 0) + len(parts[-1]) / BODY_RATE)
+                part = message.get("body", b"")
+                body += part
+                take(0 if is_tiny else len(part))
+                limit.reschedule((limit.when() or 0) + len(part) / BODY_RATE)
                 if not message.get("more_body"):
                     break
     except TimeoutError:
         raise NotTaken(408, "The request took too long to arrive.") from None
-    return b"".join(parts)
+    return bytes(body)
 
 
 def environment(scope: Scope, body: bytes) -> dict[str, Any]:
-    """Return a request as WSGI has it (PEP 3333)."""
+    """Return a request as WSGI has it (PEP 3333).
+
+    Header names with an underscore are left out: WSGI calls `X_Forwarded_For` what it calls `X-Forwarded-For`, so
+    one that a client made up would pass for the one of a trusted proxy.
+    """
     host, port = scope["server"] or ("", 0)
     environ = {
         "REQUEST_METHOD": scope["method"],
@@ -183,7 +190,7 @@ def environment(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    for name, value in scope["headers"]:
+    for name, value in ((name, value) for name, value in scope["headers"] if b"_" not in name):
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
         between = "; " if key == "HTTP_COOKIE" else ","

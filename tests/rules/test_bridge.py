@@ -113,6 +113,27 @@ def test_what_the_app_learns() -> None:
     assert (seen["HTTP_X_A"], seen["HTTP_COOKIE"], seen["SERVER_PROTOCOL"]) == ("1,2", "a=1; b=2", "HTTP/1.1")
 
 
+def test_headers_that_pass_for_others() -> None:
+    """A header name with an underscore never arrives: the app could not tell it from the one of a trusted proxy."""
+    seen: dict[str, Any] = {}
+
+    def note(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        seen.update(environ)
+        return echo(environ, start_response)
+
+    forwarded = ((b"x-forwarded-for", b"192.0.2.1"), (b"x_forwarded_for", b"192.0.2.2"), (b"x_api_key", b"k"))
+    ask(Bridge(note), REST, headers=forwarded)
+    assert seen["HTTP_X_FORWARDED_FOR"] == "192.0.2.1"
+    assert "HTTP_X_API_KEY" not in seen
+
+
+def test_there_is_always_room_to_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body as small as a sign-in is taken also when others fill the room for bodies."""
+    monkeypatch.setattr(bridge, "HELD", 0)
+    assert ask(Bridge(echo), REST, headers=((b"content-length", b"11"),))[0] == 200
+    assert ask(Bridge(echo), REST)[0] == 503
+
+
 def test_an_answer_without_a_length() -> None:
     """An answer whose length is not known is passed on part by part."""
 
