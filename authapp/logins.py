@@ -221,7 +221,7 @@ def _settle(
 
     Somebody `signed_in` has used the initial password in time, and may still replace it.
     """
-    settings.hold(db)
+    settings.share(db)
     user = db.get(User, attempt.bucket.user_id) if attempt.bucket.user_id else None
     # Somebody may have changed the password while it was being verified.
     unchanged = user is not None and users.password_hash_of(db, user) == attempt.password_hash
