@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
 
-from authapp import clock, contents, logins, sessions, settings, tokens, users
+from authapp import clock, contents, logins, sessions, settings, tokens, user_passwords, users
 from authapp.audit import Actor
 from authapp.errors import CannotMove, LoginFailed
 from authapp.models import SignedIn, Token, TokenKind, User
 from tests.databases import PostgresCopy
 from tests.server_process import wait_for
-from tests.world import BOB, DORA, PASSWORD, SHELL, World, at_once
+from tests.world import ADA, BOB, DORA, PASSWORD, SHELL, World, at_once
 
 AT_ONCE = 20
+OLD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:10")
 LONG_AGO = timedelta(days=400)
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
@@ -138,6 +140,16 @@ def test_many_of_one_user_at_once(cast: World, enter: Callable[..., str]) -> Non
     tokens_given = at_once(*(partial(enter, cast, BOB, number) for number in range(AT_ONCE)))
     assert [one for one in tokens_given if isinstance(one, Exception)] == []
     assert len(set(tokens_given)) == AT_ONCE
+
+
+@pytest.mark.parametrize("name", [ADA, BOB])
+def test_an_old_hash_is_replaced_by_many_at_once(cast: World, name: str) -> None:
+    """Of several sign-ins that find a hash of an older kind each gets in, whichever replaces it."""
+    with cast.database.writing() as db:
+        user_passwords.store_hash(db, users.get(db, cast.user(name).id), OLD_HASH, SHELL)
+    entered = at_once(*(partial(sign_in, cast, name, number) for number in range(AT_ONCE)))
+    assert [one for one in entered if isinstance(one, Exception)] == []
+    assert sign_in(cast, name)
 
 
 def test_many_users_at_once(cast: World) -> None:
