@@ -265,7 +265,10 @@ def lift(db: Session, account: str, *, networks: bool = False) -> int:
 
     `networks`: also those of all networks, because nobody knows from which one its owner will come.
     """
-    lifted = db.scalars(delete(Tries).where(Tries.account == account).returning(Tries.key)).all()
+    mine = Tries.account == account
+    # Held in the order in which a try counts (`_limits`), or the two would wait for each other.
+    db.scalars(select(Tries.key).where(mine).order_by(Tries.key).with_for_update()).all()
+    lifted = db.scalars(delete(Tries).where(mine).returning(Tries.key)).all()
     if networks:
         delete_free(db, Tries.key, Tries.key.startswith(f"{NETWORK}/"))
     return len(lifted)

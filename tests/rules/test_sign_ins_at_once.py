@@ -12,10 +12,10 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
-from authapp import clock, contents, logins, sessions, settings, tokens, user_passwords, users
+from authapp import clock, contents, logins, sessions, settings, throttle, tokens, user_passwords, users
 from authapp.audit import Actor
 from authapp.errors import CannotMove, LoginFailed
-from authapp.models import SignedIn, Token, TokenKind, User
+from authapp.models import SignedIn, Token, TokenKind, Tries, User
 from tests.databases import PostgresCopy
 from tests.server_process import wait_for
 from tests.world import ADA, BOB, DORA, PASSWORD, SHELL, World, at_once
@@ -193,3 +193,28 @@ def test_a_password_is_not_proved_where_somebody_signs_out(on_postgres: World) -
             proved = threads.submit(prove, session_id)
             wait_until_waiting(db, 1)
         assert proved.result() is None
+
+
+@pytest.mark.postgres
+def test_a_lock_is_lifted_while_a_try_counts(on_postgres: World) -> None:
+    """Lifting a lock takes the counts in the order a try does: neither waits for the other for ever."""
+    counts = [
+        Tries(key=f"{kind}/x", account="x", expires_at=clock.now() + LONG_AGO)
+        for kind in (throttle.TRIES, throttle.ACCOUNT)
+    ]
+    with on_postgres.database.writing() as db:
+        for count in counts:
+            db.add(count)
+            db.flush()
+
+    def lift() -> int:
+        with on_postgres.database.writing() as db:
+            return throttle.lift(db, "x")
+
+    with ThreadPoolExecutor(1) as threads:
+        with on_postgres.database.writing() as db:
+            db.get(Tries, "account/x", with_for_update=True)
+            lifted = threads.submit(lift)
+            wait_until_waiting(db, 1)
+            db.get(Tries, "tries/x", with_for_update=True)
+        assert lifted.result() == len(counts)
