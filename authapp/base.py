@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, MetaData, TypeDecorator, and_
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, MetaData, TypeDecorator, and_, delete, select
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 from authapp import clock
 
@@ -48,3 +48,12 @@ def is_to_come(moment: Any, longest: timedelta) -> ColumnElement[bool]:
     """
     now = clock.now()
     return and_(moment > now, moment <= now + 2 * longest)
+
+
+def delete_free(db: Session, key: InstrumentedAttribute[str], *which: ColumnElement[bool]) -> None:
+    """Delete rows, known by their `key`, except those another transaction holds: they are left to the next time.
+
+    Two transactions that delete the same rows, each in an order of its own, would wait for each other for ever.
+    """
+    free = select(key).where(*which).with_for_update(skip_locked=True)
+    db.execute(delete(key.class_).where(key.in_(free)).execution_options(synchronize_session=False))

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from authapp.base import Base
 from authapp.config.options import INSTALLATION
-from authapp.database import Database
+from authapp.database import Database, lock_changes
 from authapp.errors import CannotMove
 from authapp.models import Setting
 
@@ -61,12 +61,13 @@ def keep_writers_out(connection: Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
-    # The Settings table first, because whoever changes people holds a row of it before anything else.
+    # Changes and sign-ins first, then the Settings table, of which a change holds a row before anything else.
     names = [Setting.__tablename__, *(table.name for table in tables() if table.name != Setting.__tablename__)]
     for _ in range(LOCK_TRIES):
         with suppress(OperationalError), connection.begin_nested():
             # Given up before PostgreSQL looks for deadlocks, which it does after a second: it might end a request.
             connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+            lock_changes(connection)
             connection.execute(text(f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"))
             return
     raise CannotMove("Others write into the database all the time; nothing was changed. Try again, or stop them.")

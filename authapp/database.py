@@ -33,7 +33,9 @@ KEEPALIVES = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,  # milliseconds that what was sent may stay unacknowledged
 }
-UPGRADE_LOCK = 0x617574686170  # "authap": the number of PostgreSQL's advisory lock around upgrades
+# The numbers of PostgreSQL's advisory locks: around upgrades ("authap"), and between changes and sign-ins.
+UPGRADE_LOCK = 0x617574686170
+CHANGE_LOCK = UPGRADE_LOCK + 1
 
 DatabaseError = SQLAlchemyError
 
@@ -200,6 +202,16 @@ def _waiting(connection: Connection, milliseconds: int) -> Iterator[None]:
         yield
     finally:
         raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+
+
+def lock_changes(connection: Connection, *, shared: bool = False) -> None:
+    """Keep changes out to the end of the transaction, and unless `shared` also sign-ins; wait for those in hand.
+
+    On SQLite a transaction that writes is alone anyway.
+    """
+    if connection.dialect.name != "sqlite":
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        connection.execute(text(f"SELECT {function}(:lock)"), {"lock": CHANGE_LOCK})
 
 
 # -- schema ---------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from authapp import audit, clock, names, paging, permissions, settings, tokens
 from authapp.audit import Actor
+from authapp.base import delete_free
 from authapp.config.overlay import Effective
 from authapp.config.sections import SessionOptions
 from authapp.database import Database
@@ -265,7 +266,7 @@ def revoke_everybodys(database: Database, by: Actor) -> int:
 
 def _forget_over(db: Session) -> None:
     """Delete the rows of JWTs that are over: nobody is shown those, and they need not be revoked."""
-    db.execute(delete(Token).where(Token.kind == TokenKind.JWT, Token.expires_at <= clock.now()))
+    delete_free(db, Token.id, Token.kind == TokenKind.JWT, Token.expires_at <= clock.now())
 
 
 def end_all(db: Session, user_id: str | None, *, keep: str | None = None, kind: TokenKind | None = None) -> int:

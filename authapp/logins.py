@@ -69,6 +69,7 @@ class _Try:
 
     bucket: Bucket
     taken: Taken
+    password: str = field(repr=False)
     password_hash: str | None
     right: bool
     new_hash: str | None
@@ -183,7 +184,7 @@ def _try(database: Database, effective: Effective, username: str, password: str,
             passwords.verify(other, password)
         old = right and named.password_hash is not None and passwords.needs_rehash(named.password_hash)
         new_hash = passwords.hash_password(password) if old else None
-    return _Try(named.bucket, taken, named.password_hash, right, new_hash)
+    return _Try(named.bucket, taken, password, named.password_hash, right, new_hash)
 
 
 def _look_up(database: Database, effective: Effective, username: str, by: Actor) -> _Named:
@@ -221,11 +222,9 @@ def _settle(
 
     Somebody `signed_in` has used the initial password in time, and may still replace it.
     """
-    settings.hold(db)
+    settings.share(db)
     user = db.get(User, attempt.bucket.user_id) if attempt.bucket.user_id else None
-    # Somebody may have changed the password while it was being verified.
-    unchanged = user is not None and users.password_hash_of(db, user) == attempt.password_hash
-    if user is None or not attempt.right or not unchanged:
+    if user is None or not attempt.right or not _is_unchanged(attempt, users.password_hash_of(db, user)):
         return _refuse(db, effective, attempt, username, by, "wrong", user)
     if not user.is_active:
         throttle.clear(db, attempt.bucket, attempt.taken)
@@ -235,6 +234,14 @@ def _settle(
     throttle.succeed(db, attempt.bucket, attempt.taken)
     _rehash(db, effective, user, attempt, by)
     return user
+
+
+def _is_unchanged(attempt: _Try, stored: str | None) -> bool:
+    """Tell whether the password is still the one it was when its verifying began."""
+    if stored == attempt.password_hash:
+        return True
+    # Another sign-in may have replaced the same old hash. Only here a transaction waits for a hash, once in a life.
+    return attempt.new_hash is not None and passwords.verify(stored, attempt.password)
 
 
 def is_expired(effective: Effective, user: User) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from authapp import audit, clock, paging, permissions, settings, tokens
 from authapp.audit import Actor
+from authapp.base import delete_free
 from authapp.config.sections import SessionOptions
 from authapp.database import Database
 from authapp.errors import NotAllowed, SessionNotFound, UserNotFound
@@ -97,7 +98,7 @@ def end_everybodys(db: Session) -> int:
 def forget_old(db: Session, options: SessionOptions) -> None:
     """Delete the rows of sessions that are over for good."""
     longest = max(options.lifetime, options.remember_lifetime)
-    db.execute(delete(SignedIn).where(SignedIn.created_at < clock.now() - longest))
+    delete_free(db, SignedIn.id, SignedIn.created_at < clock.now() - longest)
 
 
 # -- proof of the password ------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def prove(db: Session, session_id: str) -> str | None:
 
     Whoever holds a copy of the cookie typed no password, and is signed out with the old token.
     """
-    session = db.get(SignedIn, session_id)
+    session = db.get(SignedIn, session_id, with_for_update=True)  # whoever signs out there does not wait
     if session is None:
         return None
     token = tokens.generate()

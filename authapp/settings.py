@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from authapp import clock
 from authapp.config import options
 from authapp.config.options import CREDENTIALS, SECRET_KEY
+from authapp.database import lock_changes
 from authapp.models import Setting
 
 INSTALLATION = options.INSTALLATION
@@ -61,13 +62,27 @@ def remove(db: Session, key: str) -> None:
 
 
 def hold(db: Session) -> Installation | None:
-    """Return the installation and hold its row to the end of the transaction.
+    """Return the installation and hold it to the end of the transaction, against other changes and sign-ins.
 
-    Whoever changes users or credentials, or signs in, holds it first, so that on PostgreSQL too such changes
-    come one after the other. (On SQLite there is only one writer anyway.)
+    Whoever changes users or credentials does so before anything else, so that on PostgreSQL too such changes come
+    one after the other. (On SQLite there is only one writer anyway.)
     """
+    lock_changes(db.connection())
     row = db.scalar(select(Setting).where(Setting.key == INSTALLATION).with_for_update())
     return Installation(**row.value) if row else None
+
+
+def share(db: Session) -> None:
+    """Hold the installation against changes to the end of the transaction, together with whoever else shares it.
+
+    Whoever signs in does so before anything else: sign-ins do not wait for each other, and each sees all of a
+    change or nothing. Whoever shares must not `hold` later in the same transaction.
+
+    On PostgreSQL it is an advisory lock, because those are given in the order they were asked for: a sign-in that
+    comes after a change waits behind it, ten seconds at most. With `FOR SHARE` of a row it would go past, and
+    while there are always some sign-ins the change would never have its turn.
+    """
+    lock_changes(db.connection(), shared=True)
 
 
 def installation(db: Session) -> Installation | None:

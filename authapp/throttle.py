@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from authapp import clock, tokens
-from authapp.base import is_to_come
+from authapp.base import delete_free, is_to_come
 from authapp.config.sections import Throttle
 from authapp.models import Tries
 
@@ -184,9 +184,7 @@ def take(db: Session, options: Throttle, where: Bucket, *, alone: bool = False) 
 
 
 def _forget_old(db: Session) -> None:
-    # Rows that another transaction holds are left to the next time: two that wait for each other never end.
-    old = select(Tries.key).where(Tries.expires_at <= clock.now()).with_for_update(skip_locked=True)
-    db.execute(delete(Tries).where(Tries.key.in_(old)).execution_options(synchronize_session=False))
+    delete_free(db, Tries.key, Tries.expires_at <= clock.now())
     if secrets.randbelow(TRIM_EVERY) == 0:
         trim(db)
 
@@ -267,11 +265,12 @@ def lift(db: Session, account: str, *, networks: bool = False) -> int:
 
     `networks`: also those of all networks, because nobody knows from which one its owner will come.
     """
-    lifted = db.scalars(delete(Tries).where(Tries.account == account).returning(Tries.key)).all()
+    mine = Tries.account == account
+    # Held in the order in which a try counts (`_limits`), or the two would wait for each other.
+    db.scalars(select(Tries.key).where(mine).order_by(Tries.key).with_for_update()).all()
+    lifted = db.scalars(delete(Tries).where(mine).returning(Tries.key)).all()
     if networks:
-        # Those another transaction holds are skipped: it may be waiting for one of the rows above.
-        blocked = select(Tries.key).where(Tries.key.startswith(f"{NETWORK}/")).with_for_update(skip_locked=True)
-        db.execute(delete(Tries).where(Tries.key.in_(blocked)).execution_options(synchronize_session=False))
+        delete_free(db, Tries.key, Tries.key.startswith(f"{NETWORK}/"))
     return len(lifted)
 
 
