@@ -176,7 +176,11 @@ def _read(connection: psycopg.Connection, table: str) -> bytes:
 
 def taking(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str | None]]:
     """Return what takes a database of the kind that a fixture's parameter names; for SQLite no URL is needed."""
-    return request.getfixturevalue("postgres_stock").taken if request.param == "postgres" else nullcontext
+    return (
+        request.getfixturevalue("postgres_stock").taken
+        if getattr(request, "param", "") == "postgres"
+        else nullcontext
+    )
 
 
 def with_schema(url: str) -> None:

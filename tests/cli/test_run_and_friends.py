@@ -346,7 +346,7 @@ def test_run_hands_over_what_was_asked(run: Run, monkeypatch: pytest.MonkeyPatch
     """`run` serves where it was told to, with as many processes, and prints that address with the token."""
     served: list[tuple[str, int, int]] = []
 
-    def note(host: str, port: int, workers: int, _: object) -> None:
+    def note(host: str, port: int, workers: int, *_: object) -> None:
         served.append((host, port, workers))
 
     monkeypatch.setattr(server, "_serve", note)

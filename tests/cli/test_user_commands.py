@@ -207,6 +207,7 @@ def test_names_that_terminals_obey(run: Run, cast: World, words: str, name: str)
 # -- a database that is busy ----------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite("only there a writer keeps all others out")
 @pytest.mark.parametrize("words", [f"user deactivate {BOB}", "user add erin", "session revoke --all"])
 def test_a_busy_database(run: Run, cast: World, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     """While another program keeps the database from being written, a command says so and changes nothing."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.program import by_jwt
-from tests.server_process import Server, wait_for
+from tests.server_process import Client, Server, wait_for
 from tests.world import ADA, PASSWORD
 
 pytestmark = [
@@ -75,11 +75,18 @@ def kill_worker(server: Server, victim: int) -> None:
     wait_for(lambda: victim not in server.worker_pids(), "the worker is gone")
 
 
+def opened(client: Client, path: str) -> int:
+    """Open a page, once more where the connection was one that the killed worker had taken; return the status."""
+    with suppress(ConnectionResetError):
+        return client.get(path).status
+    return client.get(path).status
+
+
 def test_a_killed_worker(running: Server) -> None:
     """When a worker is killed, the others go on at once, and it is replaced; everybody stays signed in."""
     owner = running.signed_in()
     kill_worker(running, min(running.worker_pids()))
-    assert {owner.get("/account").status for _ in range(10)} == {200}
+    assert {opened(owner, "/account") for _ in range(10)} == {200}
     wait_for(running.is_up, "the worker is replaced")
     assert {owner.get("/account").status for _ in range(10)} == {200}
 

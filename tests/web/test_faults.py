@@ -26,6 +26,7 @@ def people(
     """An installation with Ada, Bob, Charlie and Dora, for all tests of this file: a failure changes nothing."""
     with taking(request)() as database_url:
         world = World(tmp_path_factory.mktemp("people"), empty_database, database_url)
+        world.write_config("metrics: {enabled: true}\n")
         world.add_cast()
         yield world
         world.close()
@@ -33,7 +34,7 @@ def people(
 
 def is_calm(answer: TestResponse) -> bool:
     """Tell whether an answer is a refusal in plain words; in the API, a problem."""
-    is_api = answer.request.path.startswith("/api/")
+    is_api = answer.request.path.startswith(("/api/", "/metrics"))
     kind = answer.mimetype in (("application/problem+json",) if is_api else ("text/html", "text/plain"))
     return answer.status_code == 503 and kind and not TELLTALE.search(answer.text)
 
@@ -47,7 +48,8 @@ def test_every_route(people: World, fault: Fault) -> None:
         for endpoint, method, path in rules(people.app):
             if stated_by(people.app, endpoint) not in ("user", "superuser") or method in ("HEAD", "OPTIONS"):
                 continue
-            answer = browser.client.open(path, method=method, buffered=True, **sent(path, method, token))
+            proof = {"auth": (ADA, PASSWORD)} if path == "/metrics" else {}  # which no session opens
+            answer = browser.client.open(path, method=method, buffered=True, **sent(path, method, token), **proof)
             assert is_calm(answer), (method, path, answer.status)
             asked += 1
         assert is_calm(browser.get("/readyz"))
