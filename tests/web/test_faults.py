@@ -48,7 +48,7 @@ def test_every_route(people: World, fault: Fault) -> None:
         for endpoint, method, path in rules(people.app):
             if stated_by(people.app, endpoint) not in ("user", "superuser") or method in ("HEAD", "OPTIONS"):
                 continue
-            proof = {"auth": (ADA, PASSWORD)} if path == "/metrics" else {}  # which no session opens
+            proof: dict[str, Any] = {"auth": (ADA, PASSWORD)} if path == "/metrics" else {}  # no session opens it
             answer = browser.client.open(path, method=method, buffered=True, **sent(path, method, token), **proof)
             assert is_calm(answer), (method, path, answer.status)
             asked += 1
