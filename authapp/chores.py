@@ -18,6 +18,7 @@ def run(database: Database, config: Config) -> None:
     refusals.seal(database)
     audit_chain.seal(database)
     audit_chain.retain(database, config.audit.retention)
+    database.settle()
 
 
 class Chores:

@@ -143,6 +143,7 @@ def _listed(database: Database, live: LiveConfig, here: Here) -> Iterator[None]:
         beats.join(KILL_TIMEOUT)
         with suppress(DatabaseError):
             nodes.leave(database, here.id)
+            database.settle()
 
 
 def _beat(pulse: Pulse, end: threading.Event) -> None:

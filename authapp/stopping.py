@@ -5,6 +5,7 @@ every answer ends its connection, so that load balancers have turned to the othe
 sake of those that never ask, no connection is taken at the very end: it could be closed with its request unread.
 """
 
+import atexit
 import ctypes
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 STOP, LEAVE = signal.SIGTERM, signal.SIGUSR1
 AGAIN = 1.0  # seconds after which workers are told again: one may have been started since
 QUIET = 0.5  # seconds without new connections, in which those that were just made send their request
+_TOLD = threading.Event()  # set in a worker whose parent has told it to stop
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
 # Drops what begins a connection: of byte 13 of a TCP header (RFC 9293) only SYN is set, of SYN and ACK.
 NO_SYN = (
@@ -60,9 +62,22 @@ def heed() -> threading.Event:
     while its parent still wants it to serve.
     """
     leaving = threading.Event()
+    atexit.register(_end)  # the first to be registered is the last that runs
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, STOP, LEAVE})
     threading.Thread(target=_heed, args=(os.getppid(), leaving), daemon=True, name="signals").start()
     return leaving
+
+
+def _end() -> None:
+    """End a worker that was told to, without what Python does last of all.
+
+    The web server's own threads outlive that, and one that turns to Python then aborts the process with a message
+    that frightens whoever reads the log.
+    """
+    if _TOLD.is_set():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _heed(parent: int, leaving: threading.Event) -> None:
@@ -74,6 +89,7 @@ def _heed(parent: int, leaving: threading.Event) -> None:
     if leaving.is_set() and sys.platform == "linux":
         turn_away(_sockets())
         time.sleep(QUIET)
+    _TOLD.set()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {STOP})
     os.kill(os.getpid(), STOP)  # the web server has a handler for it, which finishes what is in flight
 
