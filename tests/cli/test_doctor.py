@@ -98,6 +98,16 @@ def test_a_damaged_file_is_left_alone(run: Run, world: World, prepare: Callable[
     assert snapshot(world.folder) == before
 
 
+@pytest.mark.sqlite(reason="the file of the database is taken away")
+def test_a_file_taken_away(run: Run, world: World) -> None:
+    """A missing database with a log still beside it is not taken for a machine with nothing on it."""
+    crashed(world)
+    (world.folder / "data" / "authapp.db").unlink()
+    result = run("doctor")
+    assert (result.exit_code, "is gone, but something uses it" in result.stdout) == (1, True)
+    assert "there is no installation here yet" not in result.stdout
+
+
 def test_it_changes_no_row(run: Run, cast: World) -> None:
     """The doctor leaves every row of every table as it was."""
     before = cast.tables()
