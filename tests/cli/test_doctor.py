@@ -209,6 +209,23 @@ def test_beside_a_server(world: World, port: int) -> None:
     assert f"authapp is running at port {server.port}" in result.stdout
 
 
+@pytest.mark.sqlite(reason="the file of the database is replaced")
+def test_beside_a_server_whose_file_was_replaced(world: World, port: int) -> None:
+    """That a running server cannot use its database is bad, also where the file in its place is a good one."""
+    complete(world)
+    world.write_config(f"{credentials()}  port: {port}\n")
+    data = world.folder / "data"
+    server = Server(world.folder, port=port).start()
+    try:
+        shutil.copy2(data / "authapp.db", data / "copy.db")
+        (data / "copy.db").replace(data / "authapp.db")
+        result = server.run("doctor")
+    finally:
+        server.stop()
+    assert result.returncode == 1
+    assert f"bad   address: authapp is running at port {port}, but cannot use its database" in result.stdout
+
+
 def test_beside_another_program(run: Run, port: int) -> None:
     """What listens at the port and is not authapp is worth a look."""
 
