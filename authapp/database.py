@@ -6,7 +6,7 @@ Two kinds of transaction: `reading` and `writing`. On SQLite a writing one takes
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from authapp import paths
 from authapp.errors import SchemaOutdated, StartError
-from authapp.sqlite_file import FileId, SqliteFile, keep_to
+from authapp.sqlite_file import FileId, SqliteFile, keep_to, settle
 from authapp.tally import Tally
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite connection waits for another writer
@@ -97,13 +97,9 @@ class Database:
             self.file.require()  # taken away meanwhile, it would be a yes to what nobody will find
 
     def settle(self) -> None:
-        """Write what stands in SQLite's log into the file itself, as far as nobody is reading the log.
-
-        So whoever deletes or forgets the log loses a minute and not all that was written since the start.
-        """
-        if self.is_sqlite:
-            with closing(self.engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        """Let SQLite's file hold what its log does; see `sqlite_file.settle`."""
+        if self.file:
+            settle(self.engine)
 
     def dispose(self) -> None:
         """Close every connection."""

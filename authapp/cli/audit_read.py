@@ -65,6 +65,8 @@ def list_command(locations: Locations, asked: dict[str, str], limit: int, *, as_
         return
     heading = ("ID", "WHEN (UTC)", "EVENT", "OUTCOME", "WHO", "TO WHOM", "ADDRESS", "ROAD")
     print_table(heading, [_row(entry) for entry in entries])
+    if not entries:
+        click.echo("Nothing found.", err=True)
 
 
 @click.command("export")

@@ -21,7 +21,7 @@ from authapp.config.checks import mode_lock
 from authapp.config.environment import COPY_TO
 from authapp.config.options import MODE, OPTIONS
 from authapp.config.provenance import shown
-from authapp.database import Database, current_schema, database_url, expected_schema, opened, upgrade
+from authapp.database import Database, current_schema, database_url, expected_schema, opened, sqlite_file, upgrade
 from authapp.errors import CannotMove, ConfigError, SchemaOutdated
 from authapp.installed import Installed, open_for_writing, read_start
 from authapp.paths import Locations
@@ -120,6 +120,7 @@ def backup_command(locations: Locations, file: Path, *, as_json: bool) -> None:
 def restore_command(locations: Locations, file: Path, *, yes: bool, as_json: bool) -> None:
     """Put a backup in the place of everything in the database; also while a server runs."""
     start = read_start(locations)
+    notes = _of_a_lost_file(start.values[URL], locations)
     database = open_for_writing(start.values[URL], locations)
     try:
         with backups.opened_backup(file, locations.data) as backup:
@@ -131,7 +132,7 @@ def restore_command(locations: Locations, file: Path, *, yes: bool, as_json: boo
     finally:
         database.dispose()
     wizard.remove_token_file(locations.data)
-    notes = _adopt(locations)
+    notes += _adopt(locations)
     if as_json:
         print_json({"file": str(file), "rows": rows})
     else:
@@ -139,6 +140,14 @@ def restore_command(locations: Locations, file: Path, *, yes: bool, as_json: boo
         click.echo("Every session, JWT and API token is over, and the stored secret key is a new one.")
     for note in notes:
         click.echo(note, err=True)
+
+
+def _of_a_lost_file(wanted: str | None, locations: Locations) -> list[str]:
+    """Say what a server does whose file was taken away, since it does not see the new one."""
+    file = sqlite_file(database_url(wanted, locations))
+    if file is None or file.exists():
+        return []
+    return ["There was no database file; a server that runs goes on with the file it began with: restart it."]
 
 
 def _require_mode(backup: Database, wanted: str) -> None:

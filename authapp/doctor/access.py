@@ -37,13 +37,23 @@ def address(case: Case) -> Iterator[Finding]:
 
 def _listener(case: Case) -> Finding:
     server = case.effective.config.server
-    answer = case.machine.answer(ANYWHERE.get(server.host, server.host).strip("[]"), server.port)
+    host = ANYWHERE.get(server.host, server.host).strip("[]")
+    answer = case.machine.answer(host, server.port, "/healthz")
     if answer is None:
         return ok(ADDRESS, f"nobody listens at port {server.port} now")
     if answer == "ok":
-        return ok(ADDRESS, f"authapp is running at port {server.port}")
+        return _running(case, case.machine.answer(host, server.port, "/readyz"))
     found = f"something else listens at port {server.port}"
     return look(ADDRESS, found, "end that program, or choose another server.port")
+
+
+def _running(case: Case, ready: str | None) -> Finding:
+    """Say that authapp runs, and whether it can use its database: it cannot when the file was replaced."""
+    found = f"authapp is running at port {case.effective.config.server.port}"
+    if ready != "database":
+        return ok(ADDRESS, found)
+    advice = "its log says why; if the database file was replaced, put the former one back, or restart authapp"
+    return bad(ADDRESS, f"{found}, but cannot use its database", advice)
 
 
 def mode(case: Case) -> Iterator[Finding]:

@@ -112,8 +112,16 @@ def _open(stack: ExitStack, url: str) -> tuple[Database | None, Finding]:
 def _missing(file: Path) -> Finding:
     if not os.access(nearest_folder(file.parent), os.X_OK):
         return bad(DATABASE, f"{file} cannot be looked for", "run the doctor as the account that runs authapp")
+    if any(status(beside) for beside in _log_and_index(file)):
+        found = f"the database file {file} is gone, but something uses it, or did"
+        return bad(DATABASE, found, "put it back; or restore a backup, then restart authapp")
     found = f"there is no installation here yet; looked for {file}"
     return look(DATABASE, found, "`authapp run` makes one, and so does `authapp bootstrap`")
+
+
+def _log_and_index(file: Path) -> tuple[Path, Path]:
+    """Return what SQLite keeps beside a file while somebody has it open, and after a crash."""
+    return file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")
 
 
 def _way_out(file: Path | None) -> str:
@@ -138,7 +146,7 @@ def _only_looked_at(url: str, file: Path | None) -> Iterator[Database]:
     """
     with ExitStack() as stack:
         if file is not None:
-            log, index = (file.with_name(file.name + ending) for ending in ("-wal", "-shm"))
+            log, index = _log_and_index(file)
             if status(log) and not status(index):
                 folder = stack.enter_context(TemporaryDirectory())
                 shutil.copy(log, folder)

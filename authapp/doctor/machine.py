@@ -24,12 +24,12 @@ class Mount:
 class Machine:
     """The machine; tests bring one of their own.
 
-    `answer` returns the first word of `/healthz` at an address: None when nobody listens there, an empty text when
-    it is something else that listens.
+    `answer` returns the first word of a page such as `/healthz` at an address: None when nobody listens there, an
+    empty text when it is something else that listens.
     """
 
     mountinfo: str
-    answer: Callable[[str, int], str | None]
+    answer: Callable[[str, int, str], str | None]
     free_space: Callable[[Path], int]
 
     @classmethod
@@ -94,14 +94,14 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-def _answer(host: str, port: int) -> str | None:
+def _answer(host: str, port: int, path: str) -> str | None:
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
         connection.connect()
     except (OSError, UnicodeError):
         return None
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", path)
         return connection.getresponse().read(64).decode("latin-1").strip()
     except (OSError, http.client.HTTPException):
         return ""

@@ -46,6 +46,14 @@ def test_filters(run: Run, cast: World, words: tuple[str, ...], found: list[str]
     assert [one["event"] for one in printed(run("audit", "list", "--json", *words))] == found
 
 
+@pytest.mark.usefixtures("cast")
+def test_nothing_found(run: Run) -> None:
+    """Where no entry is as asked for, a line says so on standard error; for scripts the empty list is enough."""
+    result = run("audit", "list", "--road", "page")
+    assert (result.exit_code, result.stderr) == (0, "Nothing found.\n")
+    assert printed(run("audit", "list", "--road", "page", "--json")) == []
+
+
 @pytest.mark.parametrize("words", [("--user", "nobody"), ("--since", "soon")])
 @pytest.mark.parametrize("command", [("list",), ("export", "--format", "csv", "file.csv")])
 @pytest.mark.usefixtures("cast")

@@ -140,10 +140,20 @@ def test_a_restore_founds_an_installation(run: Run, cast: World) -> None:
     said(run("db", "backup", "backup.db"))
     cast.close()
     (cast.folder / "data").rename(cast.folder / "lost")
-    said(run("db", "restore", "backup.db", "--yes"))
+    assert run("db", "restore", "backup.db", "--yes").exit_code == 0
     moved = World(cast.folder, cast._empty_database)
     assert moved.browser().sign_in(BOB, PASSWORD).status_code == 303
     moved.close()
+
+
+@pytest.mark.sqlite(reason="the file of the database is taken away")
+def test_a_restore_where_the_file_was_taken_away(run: Run, cast: World) -> None:
+    """Where there was no file, a line says that a server which runs has to be restarted; else there is none."""
+    said(run("db", "backup", "backup.db"))
+    said(run("db", "restore", "backup.db", "--yes"))
+    cast.close()
+    (cast.folder / "data" / "authapp.db").unlink()
+    assert "goes on with the file it began with: restart it." in run("db", "restore", "backup.db", "--yes").stderr
 
 
 def test_the_file_still_wins_after_a_restore(run: Run, cast: World) -> None:

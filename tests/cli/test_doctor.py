@@ -98,6 +98,16 @@ def test_a_damaged_file_is_left_alone(run: Run, world: World, prepare: Callable[
     assert snapshot(world.folder) == before
 
 
+@pytest.mark.sqlite(reason="the file of the database is taken away")
+def test_a_file_taken_away(run: Run, world: World) -> None:
+    """A missing database with a log still beside it is not taken for a machine with nothing on it."""
+    crashed(world)
+    (world.folder / "data" / "authapp.db").unlink()
+    result = run("doctor")
+    assert (result.exit_code, "is gone, but something uses it" in result.stdout) == (1, True)
+    assert "there is no installation here yet" not in result.stdout
+
+
 def test_it_changes_no_row(run: Run, cast: World) -> None:
     """The doctor leaves every row of every table as it was."""
     before = cast.tables()
@@ -197,6 +207,23 @@ def test_beside_a_server(world: World, port: int) -> None:
         server.stop()
     assert (result.returncode, result.stderr) == (0, "")
     assert f"authapp is running at port {server.port}" in result.stdout
+
+
+@pytest.mark.sqlite(reason="the file of the database is replaced")
+def test_beside_a_server_whose_file_was_replaced(world: World, port: int) -> None:
+    """That a running server cannot use its database is bad, also where the file in its place is a good one."""
+    complete(world)
+    world.write_config(f"{credentials()}  port: {port}\n")
+    data = world.folder / "data"
+    server = Server(world.folder, port=port).start()
+    try:
+        shutil.copy2(data / "authapp.db", data / "copy.db")
+        (data / "copy.db").replace(data / "authapp.db")
+        result = server.run("doctor")
+    finally:
+        server.stop()
+    assert result.returncode == 1
+    assert f"bad   address: authapp is running at port {port}, but cannot use its database" in result.stdout
 
 
 def test_beside_another_program(run: Run, port: int) -> None:

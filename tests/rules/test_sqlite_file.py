@@ -2,16 +2,19 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from authapp import settings
+from authapp import settings, users
 from authapp.database import Database, require_schema, sqlite_url, upgrade
 from authapp.errors import SchemaOutdated
 from authapp.sqlite_file import FileId
+from tests.world import World
 
 
 @pytest.fixture
@@ -148,3 +151,14 @@ def test_a_folder_with_any_name(tmp_path: Path, empty_database: Path, name: str)
     write(database)
     assert file.with_name("authapp.db-wal").exists()
     database.dispose()
+
+
+def test_the_log_is_written_into_the_file(cast: World) -> None:
+    """What stood in SQLite's log is in the file itself after the minute's chores, and so in a copy of it alone."""
+    with cast.database.writing() as db:
+        users.add(db, "erin", None)
+    cast.app.chores.attempt()
+    copy = cast.folder / "copy.db"
+    shutil.copy(cast.folder / "data" / "authapp.db", copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)

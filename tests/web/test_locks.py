@@ -37,6 +37,13 @@ def test_the_page_says_who_waits(locked: World) -> None:
     assert "nobody<" not in page
 
 
+def test_the_end_of_a_lock_can_be_made_local(locked: World) -> None:
+    """Until when somebody waits stands there as a time that the browser can make local, as everywhere else."""
+    dora = locked.browser()
+    dora.sign_in(DORA)
+    assert dora.get("/admin/locks").text.count('<td data-label="Until"><time datetime="') == 2
+
+
 def test_nobody_waits(cast: World) -> None:
     """Without locks the page says so."""
     dora = cast.browser()
