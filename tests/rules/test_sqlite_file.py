@@ -153,6 +153,7 @@ def test_a_folder_with_any_name(tmp_path: Path, empty_database: Path, name: str)
     database.dispose()
 
 
+@pytest.mark.sqlite(reason="PostgreSQL has its own")
 def test_the_log_is_written_into_the_file(cast: World) -> None:
     """What stood in SQLite's log is in the file itself after the minute's chores, and so in a copy of it alone."""
     with cast.database.writing() as db:
