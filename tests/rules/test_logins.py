@@ -256,9 +256,10 @@ def test_the_lock_is_recorded_once(cast: World) -> None:
     assert cast.events().count("sign-in wrong") == 10
 
 
-def test_waiting_for_activation_takes_no_tries(cast: World) -> None:
-    """The right password of somebody inactive is no wrong one, however often."""
-    assert {refusal(cast, CHARLIE, PASSWORD).reason for _ in range(12)} == {"inactive"}
+def test_waiting_for_activation_takes_tries(cast: World) -> None:
+    """The right password of somebody inactive counts like a wrong one: the eleventh has to wait."""
+    assert {refusal(cast, CHARLIE, PASSWORD).reason for _ in range(10)} == {"inactive"}
+    assert refusal(cast, CHARLIE, PASSWORD).reason == "locked"
 
 
 def test_the_options_count_at_once(world: World) -> None:
