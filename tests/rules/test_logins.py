@@ -273,8 +273,9 @@ def test_the_options_count_at_once(world: World) -> None:
     assert timedelta(seconds=20) < wait <= timedelta(seconds=30)
 
 
-def test_parallel_tries_get_no_more(cast: World, hasher: CountingHasher) -> None:
+def test_parallel_tries_get_no_more(cast: World, hasher: CountingHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tries come at the same moment, ten are looked at."""
+    monkeypatch.setattr("authapp.slots.QUEUE", 24)  # all of them may wait for a place
     _ = cast.snapshot
     connections = [cast.connect() for _ in range(4)]
     calls = [partial(sign_in, cast, BOB, WRONG, database=connections[number % 4]) for number in range(24)]
