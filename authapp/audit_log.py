@@ -4,6 +4,7 @@ import csv
 import io
 import ipaddress
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ COLUMNS = (
 # A spreadsheet takes a cell that begins so for a formula, or skips the sign and looks at the next; the last four
 # are the first four as East Asian keyboards write them. https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Where a spreadsheet takes one of these for the end of a cell, what follows is the beginning of another one.
+ENDS_A_CELL = re.compile(r"""([;\t\r\n]"*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,7 @@ def _csv_lines(rows: Sequence[Sequence[str]]) -> str:
 def _cell(value: object) -> str:
     """Return a value as a cell that no spreadsheet takes for a formula."""
     text = json.dumps(value) if isinstance(value, dict) else "" if value is None else str(value)
+    text = ENDS_A_CELL.sub(r"\1'", text)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

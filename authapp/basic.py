@@ -53,11 +53,10 @@ def parse(header: str) -> Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Whose password was right, for which hash, and from which network it was verified."""
+    """Whose password was right, and for which hash."""
 
     user_id: str
     password_hash: str = field(repr=False)
-    network: str
 
 
 class Remembered:
@@ -100,8 +99,8 @@ def identify(database: Database, effective: Effective, remembered: Remembered, s
     """Return who sent credentials; raises LoginFailed, and NotAllowed in mode none.
 
     What was verified lately is compared with the user's state of this moment: the name, the hash, active, and an
-    initial password's time. Where it was verified nobody waits for others' wrong tries; elsewhere memory answers
-    no more than the throttle does, or it would tell a right password however many were tried before.
+    initial password's time. Memory answers no sooner than the throttle does, wherever a password was verified: or
+    it would tell a right one, however many were tried before.
     """
     key = remembered.key_of(sent)
     if identity := _from_memory(database, effective, remembered, key, sent, by):
@@ -110,7 +109,7 @@ def identify(database: Database, effective: Effective, remembered: Remembered, s
         if identity := _from_memory(database, effective, remembered, key, sent, by):
             return identity
         entered, password_hash = logins.enter(database, effective, sent.username, sent.password, by, _whose)
-        remembered.put(key, _Known(entered.user_id, password_hash, throttle.network_of(by.address)))
+        remembered.put(key, _Known(entered.user_id, password_hash))
     return entered
 
 
@@ -120,11 +119,10 @@ def _from_memory(
     known = remembered.get(key)
     if known is None:
         return None
-    is_elsewhere = throttle.network_of(by.address) != known.network
     with database.reading() as db:
         user = db.get(User, known.user_id)
         where = logins.bucket_of(effective, sent.username, by.address, user)
-        if is_elsewhere and throttle.has_to_wait(db, effective.config.throttle, where):
+        if throttle.has_to_wait(db, effective.config.throttle, where):
             return None
         if user is not None and _still_holds(db, effective, known, sent, user):
             return _identity(user)

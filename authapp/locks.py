@@ -14,6 +14,8 @@ from authapp.database import Database
 from authapp.models import User
 from authapp.throttle import Lock
 
+MOST = 500  # in one list
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -29,8 +31,8 @@ class Seen:
 
 
 def seen(db: Session, effective: Effective) -> Sequence[Seen]:
-    """Return who has to wait now, the longest first; 500 at most."""
-    found = throttle.locks(db, effective.config.throttle)
+    """Return who has to wait now, the longest first; `MOST` of them."""
+    found = throttle.locks(db, effective.config.throttle, MOST)
     ids = {lock.user_id for lock in found if lock.user_id is not None}
     users = {user.id: user for user in db.scalars(select(User).where(User.id.in_(ids)))}
     return [Seen(lock, users.get(lock.user_id or "")) for lock in found]
@@ -41,11 +43,12 @@ def lift(database: Database, effective: Effective, lock_id: str, by: Actor) -> b
     with database.writing() as db:
         settings.hold(db)
         permissions.require(db, by, permissions.RESET)
-        found = next((one for one in seen(db, effective) if one.id == lock_id), None)
-        if found is None or not throttle.lift_lock(db, found.lock.key):
+        # By its key, not from the list, which may be shorter than they are many.
+        lock = throttle.lock(db, effective.config.throttle, lock_id.replace("-", "/", 1))
+        if lock is None or not throttle.lift_lock(db, lock.key):
             return False
-        lock = found.lock
-        audit.record(db, "sign-in.unlocked", by, target=found.user, count=lock.kind, network=lock.network)
+        user = db.get(User, lock.user_id) if lock.user_id else None
+        audit.record(db, "sign-in.unlocked", by, target=user, count=lock.kind, network=lock.network)
     return True
 
 

@@ -226,8 +226,7 @@ def _settle(
     user = db.get(User, attempt.bucket.user_id) if attempt.bucket.user_id else None
     if user is None or not attempt.right or not _is_unchanged(attempt, users.password_hash_of(db, user)):
         return _refuse(db, effective, attempt, username, by, "wrong", user)
-    if not user.is_active:
-        throttle.clear(db, attempt.bucket, attempt.taken)
+    if not user.is_active:  # the try counts: whoever may sign up makes users without a throttle otherwise
         return _refuse(db, effective, attempt, username, by, "inactive", user)
     if not signed_in and is_expired(effective, user):
         return _refuse(db, effective, attempt, username, by, "expired", user)

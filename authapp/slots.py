@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from authapp.errors import Busy
 
-QUEUE = 32  # strangers that may wait; each holds a thread of the server
+QUEUE = 8  # strangers that may wait; each holds one of the few threads, of which most must stay free for others
 PATIENCE = 2  # seconds a stranger waits for a place
 LONG_PATIENCE = 10  # seconds those wait who are known
 

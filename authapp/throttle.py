@@ -250,7 +250,17 @@ def locked(db: Session, options: Throttle, accounts: Iterable[str]) -> set[str]:
 def locks(db: Session, options: Throttle, limit: int = 500) -> Sequence[Lock]:
     """Return who has to wait now, the longest first."""
     rows = db.scalars(select(Tries).where(_is_used_up(options)).order_by(Tries.expires_at.desc()).limit(limit))
-    return [Lock(row.key, row.key.partition("/")[0], row.network, row.user_id, row.expires_at) for row in rows]
+    return [_lock(row) for row in rows]
+
+
+def lock(db: Session, options: Throttle, key: str) -> Lock | None:
+    """Return the lock with a key, if it makes somebody wait now."""
+    row = db.scalar(select(Tries).where(Tries.key == key, _is_used_up(options)))
+    return _lock(row) if row else None
+
+
+def _lock(row: Tries) -> Lock:
+    return Lock(row.key, row.key.partition("/")[0], row.network, row.user_id, row.expires_at)
 
 
 def count_locks(db: Session, options: Throttle) -> dict[str, int]:

@@ -18,7 +18,7 @@ from authapp.errors import BadQuery, NotAllowed
 from authapp.models import AuditEntry
 from tests.world import BOB, SHELL, World
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\ta", "\ra", "\na", "\uff1d1"]
 
 
 @pytest.fixture
@@ -215,6 +215,12 @@ def test_no_cell_is_a_formula(formula: str, column: str) -> None:
     facts: dict[str, Any] = dict.fromkeys(audit_log.COLUMNS, "") | {column: formula, "at": datetime.now(UTC)}
     (line,) = rows(",".join(audit_log.COLUMNS) + "\r\n" + audit_log.WRITERS["csv"]([AuditEntry(**facts)]))
     assert line[column] == f"'{formula}"
+
+
+@pytest.mark.parametrize("end", [";", "\t", "\n", ';"', "x;"])
+def test_no_cell_becomes_a_formula_elsewhere(end: str) -> None:
+    """Where semicolons or tabs separate cells, what follows one is no formula either."""
+    assert f"{end}'=1+1" in audit_log._cell(f"x{end}=1+1")
 
 
 def test_details_are_no_formula(written: World) -> None:

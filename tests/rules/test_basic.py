@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
-from authapp import audit, basic, invitations, logins, passwords, provision, user_names, user_passwords, users
+from authapp import audit, basic, invitations, passwords, provision, user_names, user_passwords, users
 from authapp.audit import Actor
 from authapp.basic import MOST_REMEMBERED, REMEMBERED_FOR, Remembered, Sent
 from authapp.database import Database
@@ -511,13 +511,22 @@ def test_a_wrong_password_holds_up_nobody_else(cast: World, monkeypatch: pytest.
     assert others == ["under way", name]
 
 
-def test_a_remembered_program_need_not_wait(cast: World) -> None:
-    """A program that is known gets in while somebody else's wrong tries make everybody new wait."""
+def test_a_remembered_program_waits_as_well(cast: World) -> None:
+    """Whoever shares a program's network cannot go on guessing: after too many wrong tries the right one waits."""
     identify(cast)
     for _ in range(10):
         refusal(cast, BOB, WRONG)
-    with pytest.raises(LoginFailed, match="Too many tries"):
-        logins.sign_in(cast.database, cast.snapshot.effective, BOB, PASSWORD, Actor("form", address="192.0.2.1"))
+    refused = refusal(cast)
+    assert (refused.reason, refused.retry_after is not None) == ("locked", True)
+
+
+def test_a_remembered_program_waits_for_its_own_count_alone(cast: World) -> None:
+    """Wrong tries for other names, which block their network, hold up no program that is known there."""
+    cast.write_config("throttle: {network-attempts: 3}\n")
+    identify(cast)
+    for number in range(3):
+        refusal(cast, f"nobody {number}", WRONG)
+    assert refusal(cast, "nobody else", WRONG).reason == "locked"
     assert identify(cast).user_id == cast.user(BOB).id
 
 

@@ -256,9 +256,10 @@ def test_the_lock_is_recorded_once(cast: World) -> None:
     assert cast.events().count("sign-in wrong") == 10
 
 
-def test_waiting_for_activation_takes_no_tries(cast: World) -> None:
-    """The right password of somebody inactive is no wrong one, however often."""
-    assert {refusal(cast, CHARLIE, PASSWORD).reason for _ in range(12)} == {"inactive"}
+def test_waiting_for_activation_takes_tries(cast: World) -> None:
+    """The right password of somebody inactive counts like a wrong one: the eleventh has to wait."""
+    assert {refusal(cast, CHARLIE, PASSWORD).reason for _ in range(10)} == {"inactive"}
+    assert refusal(cast, CHARLIE, PASSWORD).reason == "locked"
 
 
 def test_the_options_count_at_once(world: World) -> None:
@@ -272,8 +273,9 @@ def test_the_options_count_at_once(world: World) -> None:
     assert timedelta(seconds=20) < wait <= timedelta(seconds=30)
 
 
-def test_parallel_tries_get_no_more(cast: World, hasher: CountingHasher) -> None:
+def test_parallel_tries_get_no_more(cast: World, hasher: CountingHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tries come at the same moment, ten are looked at."""
+    monkeypatch.setattr("authapp.slots.QUEUE", 24)  # all of them may wait for a place
     _ = cast.snapshot
     connections = [cast.connect() for _ in range(4)]
     calls = [partial(sign_in, cast, BOB, WRONG, database=connections[number % 4]) for number in range(24)]

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from authapp import slots
+from authapp import bridge, slots
 from authapp.errors import Busy
 from authapp.slots import Slots
 
@@ -97,6 +97,11 @@ def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         stack.enter_context(somebody(places, known=True))
         with pytest.raises(Busy), places.take(known=False):
             pass
+
+
+def test_waiting_strangers_leave_most_threads_free() -> None:
+    """However many strangers wait for a place, most threads of the server are left to everybody else."""
+    assert slots.QUEUE <= bridge.THREADS // 4
 
 
 def test_how_many_are_taken() -> None:

@@ -75,6 +75,17 @@ def test_programs_see_and_lift(locked: World) -> None:
     assert dora.get("/locks").json == {"items": []}
 
 
+def test_a_lock_beyond_the_list_is_lifted(locked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many others wait longer, a lock whose id somebody has is found and lifted."""
+    dora = by_basic(locked, DORA)
+    ids = [item["id"] for item in dora.get("/locks").json["items"]]  # type: ignore[index]  # it is JSON
+    monkeypatch.setattr(locks, "MOST", 1)
+    assert len(dora.get("/locks").json["items"]) == 1  # type: ignore[index]  # it is JSON
+    dora.delete(f"/locks/{ids[1]}")
+    assert [item["id"] for item in dora.get("/locks").json["items"]] == ids[:1]  # type: ignore[index]  # it is JSON
+    assert locked.events().count("sign-in.unlocked success") == 1
+
+
 @pytest.mark.parametrize("lock_id", ["tries-nothing", "known-0", "x"])
 def test_a_lock_that_is_gone(locked: World, lock_id: str) -> None:
     """Lifting what has ended already changes nothing."""
