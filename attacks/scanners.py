@@ -12,12 +12,11 @@ from pathlib import Path
 
 from attacks import guessing, tools
 from attacks.report import Outcome
-from attacks.target import errors_logged, requests_logged, target
+from attacks.target import NO_WAITING, errors_logged, requests_logged, target
 from tests.server.program import by_token
 from tests.server_process import Client, Server
 from tests.web.program import API
 
-NO_WAITING = "throttle: {attempts: 1000}\n"
 Judge = Callable[[str], list[str]]
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from tests.server_process import Server, installation
 
+# So that what is attacked answers, and not the count of tries.
+NO_WAITING = "throttle: {attempts: 1000, account-attempts: 1000, network-attempts: 10000}\n"
+
 
 @contextmanager
 def target(config: str = "") -> Iterator[Server]:
