@@ -204,8 +204,9 @@ def trim(db: Session, most: int = MOST_ROWS, most_known: int = MOST_KNOWN) -> in
 def _trim(db: Session, which: ColumnElement[bool], too_many: int, *order: Any) -> int:
     if too_many <= 0:
         return 0
-    first = select(Tries.key).where(which).order_by(*order).limit(too_many).with_for_update(skip_locked=True)
-    gone = delete(Tries).where(Tries.key.in_(first)).returning(Tries.key)
+    rows = select(Tries.key).where(which).order_by(*order).limit(too_many).with_for_update(skip_locked=True)
+    first = rows.cte("first")  # as a subquery PostgreSQL may ask it again for each row, and delete more
+    gone = delete(Tries).where(Tries.key.in_(select(first.c.key))).returning(Tries.key)
     return len(db.scalars(gone.execution_options(synchronize_session=False)).all())
 
 

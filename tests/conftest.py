@@ -23,9 +23,9 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# Their tests run on both, but for those with the marker `sqlite`. Real processes and browsers cost seconds a test,
-# so where the database has no part (how a page looks, what a start says, how a server stops) SQLite is enough.
-ON_BOTH = {"rules", "web", "cli", "server", "browser"}
+# Their tests run on both, but for those with the marker `sqlite`. Real processes and browsers cost seconds a test
+# and ask the same rules; on PostgreSQL they have tests of their own: several nodes, faults, differing credentials.
+ON_BOTH = {"rules", "web", "cli"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

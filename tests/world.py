@@ -345,6 +345,9 @@ def _renamed(url: str) -> Iterator[None]:
     parts = make_url(url)
     server = create_engine(parts.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with server.connect() as connection:
+        # PostgreSQL's own vacuum may be in it.
+        ended = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+        connection.execute(ended, {"name": parts.database})
         connection.execute(text(f"ALTER DATABASE {parts.database} RENAME TO {parts.database}_away"))
     yield
     with server.connect() as connection:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
-from authapp import clock, contents, logins, sessions, settings, throttle, tokens, user_passwords, users
+from authapp import clock, contents, logins, sessions, settings, slots, throttle, tokens, user_passwords, users
 from authapp.audit import Actor
 from authapp.errors import CannotMove, LoginFailed
 from authapp.models import SignedIn, Token, TokenKind, Tries, User
@@ -24,6 +24,11 @@ AT_ONCE = 20
 OLD_HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:10")
 LONG_AGO = timedelta(days=400)
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+
+@pytest.fixture(autouse=True)
+def _room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "QUEUE", AT_ONCE)  # who waits for the database is looked at, not who for a processor
 
 
 @pytest.fixture
