@@ -30,9 +30,19 @@ class Actor:
 
 
 def record(
-    db: Session, event: str, by: Actor, *, outcome: str = SUCCESS, target: User | None = None, **detail: Any
+    db: Session,
+    event: str,
+    by: Actor,
+    *,
+    outcome: str = SUCCESS,
+    target: User | str | None = None,
+    **detail: Any,
 ) -> None:
-    """Add an entry to the transaction at hand; `detail` must hold nothing secret."""
+    """Add an entry to the transaction at hand; `detail` must hold nothing secret.
+
+    A `target` that is text is what stands for a name that nobody bears.
+    """
+    user = target if isinstance(target, User) else None
     db.add(
         AuditEntry(
             at=clock.now(),
@@ -42,8 +52,8 @@ def record(
             actor_id=by.user_id,
             actor=by.name[:256],
             address=by.address[:64],
-            target_id=target.id if target else None,
-            target=target.username if target else "",
+            target_id=user.id if user else None,
+            target=user.username if user else target or "",
             detail=detail,
         )
     )

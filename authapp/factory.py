@@ -36,7 +36,7 @@ from authapp.web.identity import whoever
 from authapp.web.requests import log_request, start_clock
 from authapp.web.security import access, add_headers
 from authapp.web.state import App, SessionCookie, effective, snapshot
-from authapp.web.words import doer, failures, happening, moment
+from authapp.web.words import doer, failures, happening, meant, moment
 
 
 def create_app(
@@ -92,7 +92,9 @@ def set_up_flask(app: App) -> None:
     app.session_interface = SessionCookie()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.tests.update(expired=issued_tokens.is_over)
-    app.jinja_env.filters.update(moment=moment, device=device, happening=happening, doer=doer, failures=failures)
+    app.jinja_env.filters.update(
+        moment=moment, device=device, happening=happening, doer=doer, meant=meant, failures=failures
+    )
     access("public")(app.view_functions["static"])
     app.before_request(start_clock)
     app.after_request(add_headers)

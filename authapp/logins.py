@@ -64,10 +64,11 @@ class Confirmed:
 class _Try:
     """One try: where it counts, who is meant (if anybody), and whether the password was right.
 
-    `new_hash` is there when the hash is of an older kind and should be replaced.
+    `looked_at` is as in `_Named`. `new_hash` is there when the hash is of an older kind and should be replaced.
     """
 
     bucket: Bucket
+    looked_at: str | None
     taken: Taken
     password: str = field(repr=False)
     password_hash: str | None
@@ -77,9 +78,14 @@ class _Try:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What is known of a user name before its password is looked at."""
+    """What is known of a user name before its password is looked at.
+
+    `looked_at` is the id of the user whose rows are read: for a name that nobody bears the owner's, or a refusal
+    would come sooner.
+    """
 
     bucket: Bucket
+    looked_at: str | None
     known: bool
     password_hash: str | None
     owners_hash: str | None
@@ -184,20 +190,27 @@ def _try(database: Database, effective: Effective, username: str, password: str,
             passwords.verify(other, password)
         old = right and named.password_hash is not None and passwords.needs_rehash(named.password_hash)
         new_hash = passwords.hash_password(password) if old else None
-    return _Try(named.bucket, taken, password, named.password_hash, right, new_hash)
+    return _Try(named.bucket, named.looked_at, taken, password, named.password_hash, right, new_hash)
 
 
 def _look_up(database: Database, effective: Effective, username: str, by: Actor) -> _Named:
     """Find whose name it is; whoever has to wait is refused here, so that a flood writes and hashes nothing."""
     with database.reading() as db:
-        user = _find(db, username)
+        stored = settings.credentials(db)
+        user, looked_at = _find(db, username, stored.username if stored else "")
         where = bucket_of(effective, username, by.address, user)
         wait = throttle.has_to_wait(db, effective.config.throttle, where)
-        password_hash = users.password_hash_of(db, user) if user else None
-        stored = settings.credentials(db)
+        password_hash = users.password_hash_of(db, looked_at) if looked_at else None
         known = throttle.is_known(db, where)
+        named = _Named(
+            where,
+            looked_at.id if looked_at else None,
+            known,
+            password_hash if user else None,
+            stored.password_hash if stored else None,
+        )
     _require_a_try(database, wait, by)
-    return _Named(where, known, password_hash, stored.password_hash if stored else None)
+    return named
 
 
 def _require_a_try(database: Database, wait: timedelta | None, by: Actor) -> None:
@@ -208,11 +221,14 @@ def _require_a_try(database: Database, wait: timedelta | None, by: Actor) -> Non
         raise LoginFailed("locked", retry_after=max(wait, timedelta(seconds=1)))
 
 
-def _find(db: Session, username: str) -> User | None:
+def _find(db: Session, username: str, owner: str) -> tuple[User | None, User | None]:
+    """Return who bears a name, and whose rows are looked at: that user's, or else the owner's."""
     try:
-        return users.find(db, names.clean_username(username))
+        key = names.fold(names.clean_username(username))
     except BadUsername:
-        return None
+        key = ""  # nobody's
+    found = users.find_first(db, key, names.fold(owner))
+    return (found if found and found.username_key == key else None), found
 
 
 def _settle(
@@ -223,8 +239,10 @@ def _settle(
     Somebody `signed_in` has used the initial password in time, and may still replace it.
     """
     settings.share(db)
-    user = db.get(User, attempt.bucket.user_id) if attempt.bucket.user_id else None
-    if user is None or not attempt.right or not _is_unchanged(attempt, users.password_hash_of(db, user)):
+    looked_at = db.get(User, attempt.looked_at) if attempt.looked_at else None
+    stored = users.password_hash_of(db, looked_at) if looked_at else None
+    user = looked_at if attempt.bucket.user_id else None
+    if user is None or not attempt.right or not _is_unchanged(attempt, stored):
         return _refuse(db, effective, attempt, username, by, "wrong", user)
     if not user.is_active:  # the try counts: whoever may sign up makes users without a throttle otherwise
         return _refuse(db, effective, attempt, username, by, "inactive", user)
@@ -253,11 +271,11 @@ def is_expired(effective: Effective, user: User) -> bool:
 def _refuse(
     db: Session, effective: Effective, attempt: _Try, username: str, by: Actor, reason: str, user: User | None
 ) -> LoginFailed:
-    name = user.username if user else _unknown(effective, username)
-    who = Actor(by.road, None, name, by.address, by.user_agent)
-    audit.record(db, audit.SIGN_IN, who, outcome=reason, target=user)
+    unknown = _unknown(effective, username)  # for everybody: it takes time
+    target = user or unknown
+    audit.record(db, audit.SIGN_IN, by, outcome=reason, target=target)
     for count in attempt.taken.used_up:
-        audit.record(db, "sign-in.locked", who, outcome="locked", target=user, count=count)
+        audit.record(db, "sign-in.locked", by, outcome="locked", target=target, count=count)
     _log_failure(by, reason)
     return LoginFailed(reason)
 

@@ -104,8 +104,16 @@ def store_installation(db: Session, value: Installation) -> None:
 
 def credentials(db: Session) -> Credentials | None:
     """Return the owner's credentials, or None while there are none."""
-    value = load(db, CREDENTIALS)
-    return Credentials(value["username"], value["password_hash"]) if value else None
+    return owner(db)[1]
+
+
+def owner(db: Session) -> tuple[str | None, Credentials | None]:
+    """Return the owner's id and credentials, or None while there are none, in one statement."""
+    wanted = select(Setting.key, Setting.value).where(Setting.key.in_((INSTALLATION, CREDENTIALS)))
+    rows: dict[str, Any] = {row.key: row.value for row in db.execute(wanted)}
+    installed, value = rows.get(INSTALLATION) or {}, rows.get(CREDENTIALS)
+    found = Credentials(value["username"], value["password_hash"]) if value else None
+    return installed.get("owner_id"), found
 
 
 def store_credentials(db: Session, value: Credentials, *, by: str | None = None, rehashed: bool = False) -> None:

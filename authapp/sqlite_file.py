@@ -41,9 +41,8 @@ class SqliteFile:
         if not may_create:
             self.require()
         if not self._may_create and not os.access(self.path, os.W_OK):
-            raise _refusal(
-                "the database file may not be written to"
-            )  # SQLite would open it, and only read for ever
+            # SQLite would open it, and only read for ever.
+            raise _refusal("the database file may not be written to")
         return f"file:{quote(str(self.path.absolute()))}?mode={'rwc' if may_create else 'rw'}"
 
     def opened(self) -> None:

@@ -94,8 +94,15 @@ def doer(entry: AuditEntry) -> str:
     """Say who did what an entry of the audit table is about."""
     if entry.actor_id or entry.road not in VISITORS:
         return entry.actor or ROADS.get(entry.road, entry.road)
-    # A name nobody bears is written down as a hash: people type passwords there.
-    return "a visitor" if entry.target_id or not entry.actor else "a visitor, unknown name"
+    return "a visitor"
+
+
+def meant(entry: AuditEntry) -> str:
+    """Say to whom it was done; empty when that is who did it, or nobody."""
+    if entry.target_id is None:
+        # A name nobody bears is written down as a hash: people type passwords there.
+        return "unknown user name" if entry.target else ""
+    return entry.target if entry.target_id != entry.actor_id else ""
 
 
 def choices(known: Mapping[str, str], chosen: str) -> list[tuple[str, str]]:

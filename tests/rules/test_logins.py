@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.security import generate_password_hash
 
 from authapp import logins, passwords, sessions, user_passwords, users
@@ -67,6 +67,19 @@ def stored_hash(world: World, username: str) -> str | None:
     """Return a user's hash."""
     with world.database.reading() as db:
         return users.password_hash_of(db, users.get(db, world.user(username).id))
+
+
+def statements(world: World, username: str) -> list[str]:
+    """Try to sign in with a wrong password; return what the database was asked."""
+    asked: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(world.database.engine, "before_cursor_execute", listen)
+    refusal(world, username, address="192.0.2.99")
+    event.remove(world.database.engine, "before_cursor_execute", listen)
+    return asked
 
 
 # -- right ----------------------------------------------------------------------------------------------------
@@ -163,6 +176,13 @@ def test_waiting_for_activation_is_told_to_the_right_one(cast: World) -> None:
     assert cast.sessions_of(CHARLIE) == 0
 
 
+@pytest.mark.parametrize("name", ["nobody", "no:name", CHARLIE, ADA])
+def test_every_refusal_asks_the_database_the_same(cast: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown, an inactive and the owner's name are refused with as many statements as a wrong password."""
+    monkeypatch.setattr("authapp.throttle.TRIM_EVERY", 10**9)  # now and then a try also counts the rows
+    assert statements(cast, name) == statements(cast, BOB)
+
+
 # -- what is written down -------------------------------------------------------------------------------------
 
 
@@ -170,15 +190,16 @@ def test_a_wrong_password_is_recorded(cast: World) -> None:
     """The audit table says for whom a password was wrong, and from where; nobody is said to have acted."""
     refusal(cast)
     entry = cast.audit("sign-in")[-1]
-    assert (entry.outcome, entry.actor, entry.actor_id) == ("wrong", BOB, None)
-    assert (entry.target_id, entry.address) == (cast.user(BOB).id, "192.0.2.1")
+    assert (entry.outcome, entry.actor, entry.actor_id) == ("wrong", "", None)
+    assert (entry.target, entry.target_id, entry.address) == (BOB, cast.user(BOB).id, "192.0.2.1")
 
 
 def test_unknown_names_are_recorded_as_a_keyed_hash(cast: World) -> None:
     """A name nobody bears is recorded as `unknown` and a hash: the same for the same name."""
     for name in ("My-secret pass", "my-secret PASS", "another"):
         refusal(cast, name)
-    same, again, other = (entry.actor for entry in cast.audit("sign-in"))
+    assert {(entry.actor, entry.target_id) for entry in cast.audit("sign-in")} == {("", None)}
+    same, again, other = (entry.target for entry in cast.audit("sign-in"))
     assert same.startswith("unknown ")
     assert same == again != other
 
