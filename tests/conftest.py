@@ -23,9 +23,8 @@ PROGRAMS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "postgres": (find_postgres, "PostgreSQL's programs are not installed, so the tests on it were left out."),
 }
 
-# Their tests run on both, but for those with the marker `sqlite`. Real processes and browsers cost seconds a test
-# and ask the same rules; on PostgreSQL they have tests of their own: several nodes, faults, differing credentials.
-ON_BOTH = {"rules", "web", "cli"}
+# Their tests run on both, but for those with the marker `sqlite`.
+ON_BOTH = {"rules", "web", "cli", "server", "browser"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

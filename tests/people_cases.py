@@ -6,12 +6,14 @@ gets somebody ready to act and then says in the table's words what came of it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, update
 from werkzeug.test import TestResponse
 
 from authapp import directory, invitations, sessions, throttle, user_names, users
 from authapp.audit import Actor
+from authapp.counters import About, SqlStorage
 from authapp.directory import Query
 from authapp.errors import LastSuperuser, NotAllowed, Refused, Unconfirmed, UserNotFound
 from authapp.invitations import NewUser
@@ -174,9 +176,9 @@ class Stage:
         effective = self.world.snapshot.effective
         with self.world.database.writing() as db:
             sessions.start(db, user, SHELL)
-            where = throttle.bucket(effective.secret_key, user.username_key, ELSEWHERE)
-            while throttle.take(db, effective.config.throttle, where).wait is None:
-                pass
+            where = throttle.bucket(effective.secret_key, user.username_key, ELSEWHERE, user.id)
+            storage = SqlStorage(db, timedelta(hours=1), About(where.account, where.network, user.id))
+            storage.incr(f"{throttle.TRIES}/{where.key}", 600, effective.config.throttle.attempts)
 
     def switch_off(self, whom: ColumnElement[bool]) -> None:
         """Deactivate users behind the back of every rule, so that their sessions stay."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from authapp.errors import Busy
 from tests.databases import SqliteCopy
 from tests.faults import TELLTALE
 from tests.server.program import Program, by_jwt
@@ -222,7 +223,9 @@ def test_who_watches_it(stories: dict[str, Story], name: str) -> None:
 def test_the_log_says_why(stories: dict[str, Story], name: str) -> None:
     """Each refusal is one line in the log that says why, without a traceback."""
     lines = [line for line in stories[name].log if line["event"] != "request"]
-    assert len([line for line in lines if line["event"] == "the database refused"]) >= 4
+    # A sign-in may also have waited too long for another one, which waited for the database.
+    asked = [answer for answer in stories[name].refused.values() if str(Busy()) not in answer.text]
+    assert len([line for line in lines if line["event"] == "the database refused"]) >= max(len(asked), 1)
     assert [line for line in lines if "exception" in line or not line.get("reason")] == []
 
 

@@ -17,7 +17,7 @@ from authapp.errors import Refused
 from authapp.names import clean_full_name, clean_username
 from authapp.web.api import documents
 from authapp.web.state import App
-from tests.databases import SQLITE_AND_POSTGRES, taking
+from tests.databases import SQLITE_AND_POSTGRES, PostgresCopy, SqliteCopy, taking
 from tests.web.program import basic, by_basic, by_jwt, by_token
 from tests.world import ADA, BOB, PASSWORD, World, signed_in
 
@@ -107,14 +107,16 @@ SCHEMA.app = STAGE
 
 
 @contextmanager
-def stage(folder: Path, empty_database: Path, database_url: str | None) -> Iterator[World]:
+def stage(
+    folder: Path, empty_database: Path, database_url: str | None, people: SqliteCopy | PostgresCopy
+) -> Iterator[World]:
     """Let a new installation be attacked: people may sign up, nobody has to wait, no list is empty."""
     folder.mkdir()
     world = World(folder, empty_database, database_url)
+    people.copy_to(world)
     world.write_config(
         "throttle: {attempts: 1000, account-attempts: 10000, network-attempts: 10000}\nauth: {sign-up: true}\n"
     )
-    world.add_cast()
     for name in (ADA, BOB):
         signed_in(world, name)
         by_jwt(world, name)
@@ -124,10 +126,19 @@ def stage(folder: Path, empty_database: Path, database_url: str | None) -> Itera
     world.close()
 
 
+def people_of(request: pytest.FixtureRequest, kind: str) -> SqliteCopy | PostgresCopy:
+    """Return the people who are there."""
+    found: SqliteCopy | PostgresCopy = request.getfixturevalue(f"{kind}_cast")
+    return found
+
+
 @pytest.fixture
-def new_stage(tmp_path: Path, empty_database: Path, database_url: str | None) -> Iterator[None]:
+def new_stage(
+    tmp_path: Path, empty_database: Path, database_url: str | None, request: pytest.FixtureRequest
+) -> Iterator[None]:
     """A new installation for each operation that is attacked."""
-    with stage(tmp_path / "stage", empty_database, database_url):
+    people = people_of(request, "postgres" if database_url else "sqlite")
+    with stage(tmp_path / "stage", empty_database, database_url, people):
         yield
 
 
@@ -170,11 +181,11 @@ def stages(
     tmp_path: Path, empty_database: Path, request: pytest.FixtureRequest
 ) -> Iterator[AbstractContextManager[World]]:
     """As many new installations as are wanted."""
-    take = taking(request)
+    take, people = taking(request), people_of(request, request.param)
 
     @contextmanager
     def new(folder: Path) -> Iterator[World]:
-        with take() as database_url, stage(folder, empty_database, database_url) as world:
+        with take() as database_url, stage(folder, empty_database, database_url, people) as world:
             yield world
 
     return (new(tmp_path / str(number)) for number in count())
