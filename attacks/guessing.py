@@ -71,7 +71,7 @@ def guess(server: Server, road: Guess, username: str, passwords: Iterable[str], 
 
 def checks(server: Server, username: str) -> int:
     """Count how often a wrong password of somebody was compared with the right one."""
-    query = "SELECT count(*) FROM audit WHERE event = 'sign-in' AND outcome = 'wrong' AND actor = "
+    query = "SELECT count(*) FROM audit WHERE event = 'sign-in' AND outcome = 'wrong' AND target = "
     return int(server.rows(f"{query}'{username}'")[0][0])
 
 
