@@ -386,7 +386,10 @@ def test_nodes_that_differ(cast: World) -> None:
     for here in (Here.new_node(cast.locations), Here("web-2", "/etc/authapp/config.yml", "other", 4711)):
         nodes.beat(cast.database, here, cast.snapshot.effective)
     write(cast, "session: {lifetime: 3h}\n")
-    assert "session.lifetime: the node web-2 (process 4711)" in the(LOOK, of(cast, "nodes")).found
+    assert (
+        "session.lifetime: the node web-2 (/etc/authapp/config.yml, process 4711)"
+        in the(LOOK, of(cast, "nodes")).found
+    )
 
 
 def test_credentials_that_would_be_withheld(cast: World) -> None:
@@ -397,7 +400,7 @@ def test_credentials_that_would_be_withheld(cast: World) -> None:
     cast.stop()
     write(cast, credentials())
     found = the(LOOK, of(cast, "nodes"))
-    assert "because the node web-2 (process 4711) was given what counts now" in found.found
+    assert "because the node web-2 (/etc/authapp/config.yml, process 4711) was given what counts now" in found.found
     assert "agree" in found.advice
 
 

@@ -86,7 +86,10 @@ def test_another_node_is_spoken_of_once(world: World, pulse: Pulse) -> None:
         pulse.beat_if_due()
         pulse.beat_if_due()
     (line,) = lines
-    assert "session.lifetime: the node web-2 (process 4711) was given another value" in line["event"]
+    assert (
+        "session.lifetime: the node web-2 (/etc/authapp/config.yml, process 4711) was given another value"
+        in line["event"]
+    )
 
 
 @pytest.mark.usefixtures("always_due")
