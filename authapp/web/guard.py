@@ -97,7 +97,9 @@ def _look_at_host() -> None:
     if is_none_only_local(effective().config) and request.endpoint not in ALWAYS:
         _require_local("In mode none, these pages open at a loopback address only, and through no proxy.")
     if not is_our_host(request.headers.get("Host", ""), effective().config.server):
-        raise MisdirectedRequest("This address is not one of this server's.")
+        raise MisdirectedRequest(
+            "This address is not one of this server's. If it should be, server.public-url has to name it."
+        )
 
 
 def admission() -> Admission:
