@@ -111,8 +111,8 @@ def choices(known: Mapping[str, str], chosen: str) -> list[tuple[str, str]]:
 
 
 def moment(value: datetime | None) -> str:
-    """Return a moment as a page shows it before the browser has made it local."""
-    return value.strftime("%-d %b %Y, %H:%M UTC") if value else ""
+    """Return a moment as the command line writes it, which pages show until the browser has made it local."""
+    return value.strftime("%Y-%m-%d %H:%M UTC") if value else ""
 
 
 def last_sign_in(last: LastSignIn) -> str:
