@@ -121,6 +121,14 @@ def test_a_second_backup_needs_another_name(run: Run) -> None:
     assert is_one_sentence(run("db", "backup", "backup.db"))
 
 
+@pytest.mark.usefixtures("cast")
+def test_a_backup_into_a_folder_that_is_not_there(run: Run) -> None:
+    """A file that cannot be made is one sentence, which names it: a timer's mail shows nothing else."""
+    result = run("db", "backup", "nowhere/backup.db")
+    assert is_one_sentence(result)
+    assert "nowhere/backup.db" in result.stderr
+
+
 @pytest.mark.parametrize("typed", ["yes\n", "\n", "RESTORE\n", ""])
 def test_the_word_has_to_be_typed(run: Run, cast: World, typed: str) -> None:
     """Anything but the word changes nothing."""
