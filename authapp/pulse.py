@@ -40,4 +40,6 @@ class Pulse:
             found = set(nodes.check(db, snapshot.effective, self._here))
         for problem in found - self._said:
             log.warning(str(problem))
+        if self._said and not found:
+            log.info("all nodes that serve were given the same again")
         self._said = found

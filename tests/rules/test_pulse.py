@@ -93,6 +93,20 @@ def test_another_node_is_spoken_of_once(world: World, pulse: Pulse) -> None:
 
 
 @pytest.mark.usefixtures("always_due")
+def test_nodes_that_agree_again(world: World, pulse: Pulse) -> None:
+    """When nothing differs any more, one line says so, and whoever mended a file need not look at the page."""
+    world.write_config("session: {lifetime: 3h}\n")
+    nodes.beat(world.database, OTHER, world.snapshot.effective)
+    world.write_config("session: {lifetime: 4h}\n")
+    pulse.beat_if_due()
+    world.write_config("session: {lifetime: 3h}\n")
+    with capture_logs() as lines:
+        pulse.beat_if_due()
+        pulse.beat_if_due()
+    assert [line["event"] for line in lines] == ["all nodes that serve were given the same again"]
+
+
+@pytest.mark.usefixtures("always_due")
 def test_a_database_that_is_away(world: World, pulse: Pulse) -> None:
     """Without the database a node goes on, and is in the list again afterwards."""
     with moved_away(world):
