@@ -107,6 +107,20 @@ def test_nodes_that_agree_again(world: World, pulse: Pulse) -> None:
 
 
 @pytest.mark.usefixtures("always_due")
+def test_the_log_says_that_the_database_is_away(world: World, pulse: Pulse) -> None:
+    """One line says that the database cannot be used, and why, and one that it can again, also if nobody asks."""
+    with capture_logs() as lines, moved_away(world):
+        pulse.beat_if_due()
+        pulse.beat_if_due()
+    with capture_logs() as afterwards:
+        pulse.beat_if_due()
+        pulse.beat_if_due()
+    (line,) = lines
+    assert (line["event"], bool(line["reason"])) == ("the database cannot be used", True)
+    assert [line["event"] for line in afterwards] == ["the database can be used again"]
+
+
+@pytest.mark.usefixtures("always_due")
 def test_a_database_that_is_away(world: World, pulse: Pulse) -> None:
     """Without the database a node goes on, and is in the list again afterwards."""
     with moved_away(world):
