@@ -59,7 +59,7 @@ def back_up(database: Database, file: Path) -> dict[str, int]:
                 _copy_rows(database, part)
             return _finish(part)
     except (OSError, sqlite3.Error) as error:
-        raise CannotMove(f"The backup cannot be written: {reason_of(error)}.") from None
+        raise CannotMove(f"The file {file} cannot be written: {reason_of(error)}.") from None
     except SQLAlchemyError as error:
         raise CannotMove(f"The database cannot be backed up: {reason_of(error)}.") from None
 

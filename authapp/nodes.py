@@ -145,8 +145,9 @@ def live(db: Session) -> list[Node]:
 
 
 def named(node: Node) -> str:
-    """Return what a node is called in a sentence."""
-    return f"the node {node.host} (process {node.pid})"
+    """Return what a node is called in a sentence: two on one machine are told apart by the file they read."""
+    file = f"{node.config_file}, " if node.config_file else ""
+    return f"the node {node.host} ({file}process {node.pid})"
 
 
 def given_the_stored(db: Session, here: Here, stored: Credentials, parts: frozenset[str]) -> Node | None:

@@ -121,7 +121,9 @@ def check_ownership(path: Path, *, implicit: bool) -> list[Problem]:
     if status.st_mode & stat.S_IWOTH:
         problems.append(Problem("", "anybody may write this; run: chmod o-w", place))
     if implicit and status.st_uid not in (0, os.geteuid()):
-        problems.append(Problem("", "belongs to another user; name it with --config or change its owner", place))
+        # A folder is found however its config file is named.
+        other_way = "run this as the account that runs authapp," if path.is_dir() else "name it with --config"
+        problems.append(Problem("", f"belongs to another user; {other_way} or change its owner", place))
     return problems
 
 

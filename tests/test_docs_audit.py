@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authapp import audit
+from authapp.web import words
 
 ROOT = Path(__file__).parents[1]
 ROW = re.compile(r"^\| `([^`]+)` \| .+? \| ?(.*?) ?\|$", re.MULTILINE)
@@ -32,6 +33,11 @@ def documented() -> dict[str, set[str]]:
     """Return the table of events: what each says."""
     text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     return {event: set(re.findall(r"`([^`]+)`", details)) for event, details in ROW.findall(text)}
+
+
+def test_every_event_has_words() -> None:
+    """The page has plain words for each event, and so offers it among its filters."""
+    assert documented().keys() - {event.split()[0] for event in words.EVENTS} == set()
 
 
 def test_every_event_is_documented() -> None:

@@ -20,12 +20,13 @@ from authapp.paging import LONGEST_PAGE, PAGE
 from authapp.paths import Locations
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+FORMATS = list(audit_log.WRITERS)
 FILTERS = {
     "--user": "Who did it, or to whom it was done: a user name or an id.",
-    "--event": "Such as sign-in.",
-    "--outcome": "Such as success or wrong.",
+    "--event": "Such as sign-in; docs/audit.md has them all.",
+    "--outcome": "success, wrong, inactive, expired, locked or 'name taken'.",
     "--address": "The address it came from.",
-    "--road": "Such as form, api, basic or 'command line'.",
+    "--road": "form, basic, api, setup, 'command line', 'mode none', 'config file', environment or authapp.",
     "--since": "A day or a moment, in UTC where no zone is given; it is included.",
     "--until": "As --since, and not included; but a day is included to its end.",
 }
@@ -72,10 +73,11 @@ def list_command(locations: Locations, asked: dict[str, str], limit: int, *, as_
 @click.command("export")
 @config_option
 @filter_options
-@click.option("--format", "form", type=click.Choice(list(audit_log.WRITERS)), required=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="What FILE ends in, unless it is given.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-def export_command(locations: Locations, asked: dict[str, str], form: str, file: Path | None) -> None:
+def export_command(locations: Locations, asked: dict[str, str], form: str | None, file: Path | None) -> None:
     """Write all that happened, the newest first, into a new FILE only you may read, or to standard output."""
+    form = form or _format_of(file)
     database = existing(locations).database
     wanted = _wanted(database, asked)
     if file is None:
@@ -88,6 +90,13 @@ def export_command(locations: Locations, asked: dict[str, str], form: str, file:
         raise click.ClickException(f"There is already a file {file}; name a new one.") from None
     except OSError as error:
         raise click.ClickException(f"The file {file} cannot be written ({error.strerror}).") from None
+
+
+def _format_of(file: Path | None) -> str:
+    ending = file.suffix.removeprefix(".").lower() if file else ""
+    if ending not in FORMATS:
+        raise click.UsageError("Give --format csv or --format jsonl, or a FILE that ends in .csv or .jsonl.")
+    return ending
 
 
 def _write(file: Path, export: Callable[[], Iterable[str]]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from authapp import backups, contents, copying, settings, wizard
+from authapp import backups, contents, copying, nodes, settings, wizard
 from authapp.cli.common import (
     config_option,
     counted,
@@ -137,6 +137,7 @@ def restore_command(locations: Locations, file: Path, *, yes: bool, as_json: boo
         print_json({"file": str(file), "rows": rows})
     else:
         click.echo(f"Restored: {counted(sum(rows.values()), 'row', 'rows')}, {_users(rows)} among them.")
+        click.echo("Sessions, tokens, counts of wrong passwords and the list of nodes are not brought back.")
         click.echo("Every session, JWT and API token is over, and the stored secret key is a new one.")
     for note in notes:
         click.echo(note, err=True)
@@ -197,15 +198,30 @@ def copy_command(locations: Locations, to: str | None, *, as_json: bool) -> None
         raise CannotMove("That is the database in use already.")
     with existing_database(locations) as database:
         rows = copying.copy(database, url)
+        _warn_of_servers(database)
     line = shown(OPTIONS[URL], url)
     if as_json:
         print_json({"to": line, "rows": rows})
         return
     _print_rows(rows)
-    click.echo("Every row has arrived. Write this into config.yml, and start authapp again:\n")
+    click.echo(
+        "Every row has arrived; the list of nodes begins anew. Write this into config.yml, and start authapp:\n"
+    )
     click.echo(f'database:\n  url: "{printable(line)}"')
     if line != url:
         click.echo("\nThe password is not shown; write it where the stars are.")
+
+
+def _warn_of_servers(database: Database) -> None:
+    """Name whoever may still write into the old database: nobody would find that in the new one."""
+    with database.reading() as db:
+        names = [nodes.named(node) for node in nodes.live(db)]
+    for name in names:
+        click.echo(
+            f"{printable(name[0].upper() + name[1:])} served the old database within the last minute. If it still "
+            "does, stop it and copy again into an empty database: what it changes is not in the copy.",
+            err=True,
+        )
 
 
 def _wanted(locations: Locations, to: str | None) -> str:

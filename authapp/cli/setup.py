@@ -3,15 +3,18 @@
 import click
 
 from authapp import invitations, modes, settings, wizard
-from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, shell
+from authapp.cli.common import ask_password, config_option, existing, json_option, print_json, printable, shell
 from authapp.cli.people import print_user
-from authapp.config.options import USERNAME
+from authapp.config.options import OPTIONS, USERNAME
+from authapp.config.provenance import shown
 from authapp.errors import ConfigError, NotAllowed
 from authapp.installed import Installed
 from authapp.invitations import NewUser, Row
 from authapp.models import Role
 from authapp.paths import Locations
 from authapp.permissions import NOBODY_TO_MANAGE
+
+URL = "database.url"
 
 
 @click.command()
@@ -37,7 +40,8 @@ def superuser(locations: Locations, username: str | None, *, password_stdin: boo
     owner = wizard.found_by_command(installed.database, live.snapshot, name, password, shell())
     if owner:
         wizard.remove_token_file(locations.data)
-        click.echo(f"{owner.username} is the owner of the installation in {locations.data}.", err=True)
+        address = printable(shown(OPTIONS[URL], installed.database.url))
+        click.echo(f"{owner.username} is the owner of the installation in {address}.", err=True)
         for key in (USERNAME, live.current.pinned_password):
             if key and live.current.pinned(key) and not (key == USERNAME and owner.username == name):
                 place = live.current.place_of.get(key)

@@ -91,6 +91,11 @@ def proxies(case: Case) -> Iterator[Finding]:
             "server.public-url is https and no proxy is trusted, so that all visitors seem to come from one address"
         )
         yield look(PROXIES, found, "write the proxy's address into server.trusted-proxies")
+    elif server.trusted_proxies and not server.public_url:
+        found = (
+            "a proxy is trusted and server.public-url is not set, so that pages open at no name but this machine's"
+        )
+        yield look(PROXIES, found, "write the address people use as server.public-url: https://...")
     else:
         yield ok(PROXIES, ", ".join(map(str, server.trusted_proxies)) or "no proxy is trusted")
 

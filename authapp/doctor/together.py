@@ -23,7 +23,7 @@ def others(case: Case) -> Iterator[Finding]:
         yield of_problem(NODES, problem, State.LOOK, AGREE)
     yield from _withheld(case, here)
     if not problems:
-        yield ok(NODES, f"{live or 'none'} of them running now{', all given the same' if live > 1 else ''}")
+        yield ok(NODES, f"{live or 'none'} running now{', all given the same' if live > 1 else ''}")
 
 
 def _withheld(case: Case, here: Here) -> Iterator[Finding]:

@@ -196,11 +196,20 @@ def _answer(status: int, text: str, kind: str = "about:blank", wrong: Sequence[M
         answer.content_type = "application/problem+json"
     else:
         title = TITLES.get(status, TITLES[400])
-        to_users = request.blueprint in ("users", "user", "invite") and status != HTTPStatus.FORBIDDEN
-        page = render_template("errors/error.html", title=title, text=text, to_users=to_users)
+        page = render_template("errors/error.html", title=title, text=text, way=_way_on(status))
         answer = current_app.make_response(page)
     answer.status_code = status
     return answer
+
+
+def _way_on(status: int) -> str:
+    """Return where the page of a refusal leads; empty where no other page would open either."""
+    if status == HTTPStatus.MISDIRECTED_REQUEST:
+        return ""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and request.method == "GET":
+        return "again"
+    is_of_users = request.blueprint in ("users", "user", "invite") and status != HTTPStatus.FORBIDDEN
+    return "users" if is_of_users else "home"
 
 
 def _wants_json() -> bool:

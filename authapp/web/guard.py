@@ -96,8 +96,19 @@ def _look_at_host() -> None:
     """Refuse a name that is not this server's; in mode none, one that is not this machine's."""
     if is_none_only_local(effective().config) and request.endpoint not in ALWAYS:
         _require_local("In mode none, these pages open at a loopback address only, and through no proxy.")
-    if not is_our_host(request.headers.get("Host", ""), effective().config.server):
-        raise MisdirectedRequest("This address is not one of this server's.")
+    if not is_our_host(request.headers.get("Host", ""), effective().config.server) and not _is_for_metrics():
+        raise MisdirectedRequest(
+            "This address is not one of this server's. If it should be, server.public-url has to name it."
+        )
+
+
+def _is_for_metrics() -> bool:
+    """Tell whether these are the numbers of a node, for which it is asked by a name of its own.
+
+    `server.public-url` is that of the proxy in front. A page that got somebody's browser to ask by another name has
+    no credentials to show; but in mode none nobody has to.
+    """
+    return request.blueprint == METRICS and has_metrics() and not is_mode_none()
 
 
 def admission() -> Admission:

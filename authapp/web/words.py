@@ -5,6 +5,7 @@ from datetime import datetime
 
 from authapp.audit import API, BASIC, MODE_NONE, SIGN_IN, SUCCESS, LastSignIn
 from authapp.models import AuditEntry
+from authapp.throttle import NETWORK
 
 # How a program signed in, by its road.
 PROGRAMS = {"basic": "A program signed in with HTTP Basic", "api": "A program signed in with a JWT"}
@@ -14,6 +15,7 @@ EVENTS = {
     "audit.key-made": "A key to seal entries was made",
     "audit.exported": "Exported the audit table",
     "credentials.adopted": "Credentials taken from config file or environment",
+    "database.restored": "A backup was put in place of everything",
     "installation.created": "The installation was made",
     "mode.changed": "The mode was changed",
     "owner.replaced": "Not the owner any more: config file or environment name another user",
@@ -83,10 +85,14 @@ def happening(entry: AuditEntry) -> str:
     detail = entry.detail or {}
     if entry.event == "user.edited" and detail.get("before") != entry.target:
         return f"Renamed, before: {detail.get('before')}"
+    if entry.event == "sign-in.locked" and detail.get("count") == NETWORK:
+        return "Locked everybody new in the network: too many wrong passwords"
     said = EVENTS.get(f"{entry.event} {entry.outcome}") or EVENTS.get(entry.event, entry.event)
     if (entry.event, entry.outcome) == (SIGN_IN, SUCCESS):
         said = PROGRAMS.get(entry.road, said)
     named = detail.get("key") or (detail.get("name") if entry.event.startswith("token.") else None)
+    if entry.event == "sign-in.refused":
+        return f"{said} ({detail.get('count')})"
     return f"{said}: {named}" if named else said
 
 
@@ -111,8 +117,8 @@ def choices(known: Mapping[str, str], chosen: str) -> list[tuple[str, str]]:
 
 
 def moment(value: datetime | None) -> str:
-    """Return a moment as a page shows it before the browser has made it local."""
-    return value.strftime("%-d %b %Y, %H:%M UTC") if value else ""
+    """Return a moment as the command line writes it, which pages show until the browser has made it local."""
+    return value.strftime("%Y-%m-%d %H:%M UTC") if value else ""
 
 
 def last_sign_in(last: LastSignIn) -> str:

@@ -91,6 +91,21 @@ def test_export_into_a_file(run: Run, cast: World, tmp_path: Path, form: str) ->
     assert [entry.detail["format"] for entry in cast.audit(audit.EXPORTED)] == [form]
 
 
+@pytest.mark.parametrize(("file", "form"), [("all.csv", "csv"), ("all.JSONL", "jsonl")])
+def test_the_ending_is_the_format(run: Run, cast: World, file: str, form: str) -> None:
+    """Without `--format` the ending of the file says which one is meant."""
+    assert said(run("audit", "export", file)) == ""
+    assert [entry.detail["format"] for entry in cast.audit(audit.EXPORTED)] == [form]
+
+
+@pytest.mark.parametrize("words", [(), ("all",), ("all.json",), (".csv",)])
+def test_an_ending_that_says_nothing(run: Run, cast: World, words: tuple[str, ...]) -> None:
+    """Without `--format` and such an ending the command says what it takes, and exports nothing."""
+    result = run("audit", "export", *words)
+    assert (result.exit_code, "--format jsonl" in result.stderr) == (2, True)
+    assert cast.audit(audit.EXPORTED) == []
+
+
 @pytest.mark.usefixtures("cast")
 def test_export_to_standard_output(run: Run) -> None:
     """Without a file the export is printed."""

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from authapp import nodes
 from authapp.database import expected_schema
+from authapp.nodes import Here
 from tests.cli.commands import Run, is_one_sentence, printed, said
 from tests.programs import PostgresServer
 from tests.world import ADA, BOB, OTHER_PASSWORD, PASSWORD, World, signed_in
@@ -99,6 +101,7 @@ def test_backup_and_restore(run: Run, cast: World) -> None:
     result = run("db", "restore", "backup.db", typed="restore\n")
     assert (result.exit_code, "4 users among them" in result.stdout) == (0, True)
     assert "Every session, JWT and API token is over" in result.stdout
+    assert "counts of wrong passwords and the list of nodes are not brought back" in result.stdout
     assert "The backup holds 4 users. The database holds 5 users" in result.stderr
     assert len(cast.tables()["users"]) == 4
 
@@ -116,6 +119,14 @@ def test_a_second_backup_needs_another_name(run: Run) -> None:
     """A backup replaces no file."""
     said(run("db", "backup", "backup.db"))
     assert is_one_sentence(run("db", "backup", "backup.db"))
+
+
+@pytest.mark.usefixtures("cast")
+def test_a_backup_into_a_folder_that_is_not_there(run: Run) -> None:
+    """A file that cannot be made is one sentence, which names it: a timer's mail shows nothing else."""
+    result = run("db", "backup", "nowhere/backup.db")
+    assert is_one_sentence(result)
+    assert "nowhere/backup.db" in result.stderr
 
 
 @pytest.mark.parametrize("typed", ["yes\n", "\n", "RESTORE\n", ""])
@@ -202,6 +213,15 @@ def test_copy(run: Run, cast: World, postgres: PostgresServer, monkeypatch: pyte
     assert "secret-word" not in shown
     cast.write_config(f"database: {{url: '{url}'}}\n")
     assert printed(run("db", "status", "--json"))["rows"]["users"] == 4
+
+
+@pytest.mark.postgres
+def test_copy_while_a_server_runs(run: Run, cast: World, postgres: PostgresServer) -> None:
+    """`db copy` names a node that may still write into the old database, since the copy would lack that."""
+    nodes.beat(cast.database, Here("web-1", "/etc/authapp/config.yml", "old", 4711), cast.snapshot.effective)
+    result = run("db", "copy", "--to", postgres.new_database())
+    assert (result.exit_code, len(result.stderr.splitlines())) == (0, 1)
+    assert "The node web-1 (/etc/authapp/config.yml, process 4711) served the old database" in result.stderr
 
 
 @pytest.mark.usefixtures("cast")

@@ -117,9 +117,10 @@ def test_a_name_that_terminals_obey(run: Run, world: World, name: str) -> None:
 
 
 def test_who_became_the_owner(run: Run, world: World) -> None:
-    """The first superuser is the owner, and is told so by the name as it is stored."""
+    """The first superuser is the owner, and is told so by the name as it is stored, and in which database."""
     result = scripted(run, "\uff45rin")
-    assert result.stderr.startswith("erin is the owner of the installation in ")
+    address = world.database_url or f"sqlite:///{world.folder / 'data' / 'authapp.db'}"
+    assert result.stderr.startswith(f"erin is the owner of the installation in {address}.\n")
     assert world.user("erin").is_superuser
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from authapp import backups, contents, copying, settings
+from authapp import backups, contents, copying, nodes, settings
 from authapp.base import Base
 from authapp.database import Database, require_schema, upgrade
 from authapp.errors import CannotMove
 from authapp.models import SignedIn
+from authapp.nodes import Here
 from tests.programs import PostgresServer
 from tests.world import BOB, SHELL, World, signed_in
 
@@ -57,6 +58,12 @@ def test_every_row_arrives(cast: World, target: Database, monkeypatch: pytest.Mo
     before, after = values(cast.database), values(target)
     assert {name: after[name] for name in before} == before
     require_schema(target)
+
+
+def test_who_served_the_old_database(cast: World, target: Database) -> None:
+    """The nodes of the old database do not count as nodes of the new one, where nobody serves yet."""
+    nodes.beat(cast.database, Here("web-1", "/etc/authapp/config.yml", "old", 4711), cast.snapshot.effective)
+    assert copying.copy(cast.database, target.url)["nodes"] == rows(target)["nodes"] == 0
 
 
 def test_no_table_is_left_out(cast: World, target: Database) -> None:

@@ -329,7 +329,8 @@ def test_the_secret_key(cast: World) -> None:
     ("server: {trusted-proxies: [0.0.0.0/0]}", "proxies", BAD, "everybody"),
     ("server: {trusted-proxies: ['::/0']}", "proxies", BAD, "everybody"),
     ("server: {trusted-proxies: [0.0.0.0/1, 128.0.0.0/1]}", "proxies", BAD, "everybody"),
-    ("server: {trusted-proxies: [10.0.0.0/8]}", "proxies", OK, "10.0.0.0/8"),
+    ("server: {trusted-proxies: [10.0.0.0/8]}", "proxies", LOOK, "server.public-url is not set"),
+    ("server: {trusted-proxies: [10.0.0.0/8], public-url: 'https://a.example.com'}", "proxies", OK, "10.0.0.0/8"),
     ("server: {public-url: 'https://auth.example.com'}", "proxies", LOOK, "no proxy"),
     ("auth: {mode: none}", "mode", LOOK, "this machine"),
     ("auth: {mode: none, allow-public-none: true}", "mode", LOOK, "reaches the address"),
@@ -386,7 +387,10 @@ def test_nodes_that_differ(cast: World) -> None:
     for here in (Here.new_node(cast.locations), Here("web-2", "/etc/authapp/config.yml", "other", 4711)):
         nodes.beat(cast.database, here, cast.snapshot.effective)
     write(cast, "session: {lifetime: 3h}\n")
-    assert "session.lifetime: the node web-2 (process 4711)" in the(LOOK, of(cast, "nodes")).found
+    assert (
+        "session.lifetime: the node web-2 (/etc/authapp/config.yml, process 4711)"
+        in the(LOOK, of(cast, "nodes")).found
+    )
 
 
 def test_credentials_that_would_be_withheld(cast: World) -> None:
@@ -397,7 +401,7 @@ def test_credentials_that_would_be_withheld(cast: World) -> None:
     cast.stop()
     write(cast, credentials())
     found = the(LOOK, of(cast, "nodes"))
-    assert "because the node web-2 (process 4711) was given what counts now" in found.found
+    assert "because the node web-2 (/etc/authapp/config.yml, process 4711) was given what counts now" in found.found
     assert "agree" in found.advice
 
 

@@ -71,7 +71,9 @@ def test_a_restarted_node_brings_nothing_back(two: World) -> None:
     ada = signed_in(two, ADA, OTHER_PASSWORD)
     (problem,) = adopt(two, node("a", 2), ONE)
     assert problem.key == "server.basic-auth.password"
-    assert f"the node b (process {os.getpid()}) was given what counts now" in problem.message
+    assert (
+        f"the node b (/etc/authapp/config.yml, process {os.getpid()}) was given what counts now" in problem.message
+    )
     assert counts(two, OTHER)
     assert ada.is_signed_in()
 
@@ -207,7 +209,7 @@ def test_a_node_with_other_credentials_is_named(two: World) -> None:
     beat(two, node("a"), ONE)
     (said,) = differing(two, node("b"))
     assert said.startswith(
-        f"server.basic-auth.password: the node a (process {os.getpid()}) was given another value"
+        f"server.basic-auth.password: the node a (/etc/authapp/config.yml, process {os.getpid()}) was given another"
     )
     assert differing(two, node("a")) == []
 

@@ -226,12 +226,12 @@ def test_a_data_folder_anybody_may_write_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_strangers_data_folder_is_an_error(tmp_path: Path, strangers_file: Path) -> None:
-    """A folder that somebody else prepared is not used."""
+    """A folder that somebody else prepared is not used; root is told to be the account that runs authapp."""
     strangers_file.unlink()
     (tmp_path / "data").mkdir()
     if os.geteuid() == 0:
         os.chown(tmp_path / "data", 12345, -1)
-    with pytest.raises(ConfigError, match="belongs to another user"):
+    with pytest.raises(ConfigError, match="belongs to another user; run this as the account that runs authapp"):
         ensure_data_folder(tmp_path / "data")
 
 

@@ -86,7 +86,38 @@ def test_another_node_is_spoken_of_once(world: World, pulse: Pulse) -> None:
         pulse.beat_if_due()
         pulse.beat_if_due()
     (line,) = lines
-    assert "session.lifetime: the node web-2 (process 4711) was given another value" in line["event"]
+    assert (
+        "session.lifetime: the node web-2 (/etc/authapp/config.yml, process 4711) was given another value"
+        in line["event"]
+    )
+
+
+@pytest.mark.usefixtures("always_due")
+def test_nodes_that_agree_again(world: World, pulse: Pulse) -> None:
+    """When nothing differs any more, one line says so, and whoever mended a file need not look at the page."""
+    world.write_config("session: {lifetime: 3h}\n")
+    nodes.beat(world.database, OTHER, world.snapshot.effective)
+    world.write_config("session: {lifetime: 4h}\n")
+    pulse.beat_if_due()
+    world.write_config("session: {lifetime: 3h}\n")
+    with capture_logs() as lines:
+        pulse.beat_if_due()
+        pulse.beat_if_due()
+    assert [line["event"] for line in lines] == ["all nodes that serve were given the same again"]
+
+
+@pytest.mark.usefixtures("always_due")
+def test_the_log_says_that_the_database_is_away(world: World, pulse: Pulse) -> None:
+    """One line says that the database cannot be used, and why, and one that it can again, also if nobody asks."""
+    with capture_logs() as lines, moved_away(world):
+        pulse.beat_if_due()
+        pulse.beat_if_due()
+    with capture_logs() as afterwards:
+        pulse.beat_if_due()
+        pulse.beat_if_due()
+    (line,) = lines
+    assert (line["event"], bool(line["reason"])) == ("the database cannot be used", True)
+    assert [line["event"] for line in afterwards] == ["the database can be used again"]
 
 
 @pytest.mark.usefixtures("always_due")

@@ -233,7 +233,7 @@ def test_config_files_that_differ_are_reported(pair: Pair) -> None:
     """Each node logs which option the other was given otherwise, and which node that is, but no value."""
     for node, other in ((pair.one, pair.other), (pair.other, pair.one)):
         assert other.process is not None
-        line = rf"workspace\.name: the node \S+ \(process {other.process.pid}\) was given another value"
+        line = rf"workspace\.name: the node \S+ \(\S+, process {other.process.pid}\) was given another value"
         wait_for(lambda: re.search(line, node.output), "the node says what differs")  # noqa: B023 - called at once
         assert not any(value in node.output for value in DIFFERENT)
 

@@ -122,6 +122,14 @@ def test_a_file_that_is_no_database(server: Server) -> None:
     assert file.read_text(encoding="utf-8").startswith("Dear diary")
 
 
+def test_a_postgresql_that_is_not_there(server: Server) -> None:
+    """Without its PostgreSQL it does not start, and ends with 1, after which a service manager tries again."""
+    server.write_config("database: {url: 'postgresql://authapp@127.0.0.1:1/authapp'}\n")
+    status, lines = server.refuse()
+    assert status == 1
+    assert_one_sentence(lines, "The database cannot be used")
+
+
 # -- the config file ------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,21 @@ def test_what_a_row_says(cast: World) -> None:
     assert deactivated[1:] == [f"Deactivated {BOB}", DORA, NOWHERE, "Page", "Success"]
 
 
+@pytest.mark.parametrize(
+    ("event", "counted", "words"),
+    [
+        ("sign-in.locked", "tries", "Locked: too many wrong passwords"),
+        ("sign-in.locked", "network", "Locked everybody new in the network: too many wrong passwords"),
+        ("sign-in.refused", 3, "Refused within a minute: too many tries (3)"),
+    ],
+)
+def test_who_and_how_many(cast: World, event: str, counted: str | int, words: str) -> None:
+    """A row says whether one name or a whole network was locked, and how often somebody was refused."""
+    with cast.database.writing() as db:
+        audit.record(db, event, Actor("authapp"), outcome="locked", count=counted)
+    assert cells(owner(cast).get(AUDIT).text)[1][1] == words
+
+
 def test_names_nobody_bears(cast: World) -> None:
     """A name nobody bears is not shown, nor what it is written down as."""
     cast.browser().sign_in("hunter2", "wrong")

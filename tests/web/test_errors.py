@@ -93,6 +93,7 @@ def test_page_without_a_database(cast: World, trouble: str) -> None:
             answer = browser.get(path)
             assert answer.status_code == 503
             assert "<h1>Not ready</h1>" in answer.text
+            assert '<a href="" role="button">Try again</a>' in answer.text
             assert not LEAKS.search(answer.text)
     assert browser.is_signed_in()
 

@@ -46,6 +46,13 @@ def test_loopback_names_are_ours(cast: World, host: str, public: str) -> None:
     assert status(cast, host) == 200
 
 
+def test_a_name_nobody_gave_it(cast: World) -> None:
+    """Whoever puts a proxy in front reads which option is missing, and no link that would be refused as well."""
+    page = cast.app.test_client().get("/login", headers=[("Host", "auth.example.com")]).text
+    assert "server.public-url has to name it" in page
+    assert 'role="button"' not in page
+
+
 @pytest.mark.parametrize("public", [PUBLIC, "# nothing\n"])
 @pytest.mark.parametrize("host", GARBAGE)
 def test_other_hosts_are_refused(cast: World, host: str, public: str) -> None:

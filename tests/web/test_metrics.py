@@ -99,6 +99,23 @@ def test_before_setup(world: World) -> None:
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
 
 
+@pytest.mark.parametrize("host", ["10.0.0.11:8080", "node-1.internal:8080"])
+def test_each_node_by_its_own_name(watched: World, host: str) -> None:
+    """Behind a proxy a node is asked by its own name, which `server.public-url` does not say; pages are not."""
+    watched.write_config(f"{ON}server: {{public-url: 'https://auth.example.com'}}\n")
+    client, headers = watched.app.test_client(use_cookies=False), {**basic(), "Host": host}
+    assert client.get("/metrics", headers=headers).status_code == 200
+    assert client.get("/metrics", headers={"Host": host}).status_code == 401
+    assert client.get("/admin/users", headers=headers).status_code == 421
+
+
+def test_another_name_in_mode_none(world: World) -> None:
+    """Where nobody needs credentials, another site's name opens nothing: one of its pages may have asked."""
+    world.write_config("auth: {mode: none, allow-public-none: true}\n" + ON)
+    client = world.app.test_client(use_cookies=False)
+    assert client.get("/metrics", headers={"Host": "evil.example"}).status_code == 421
+
+
 def test_in_mode_none(world: World) -> None:
     """In mode none, where everybody is a superuser, it opens to this machine without credentials."""
     world.write_config("auth: {mode: none}\n" + ON)

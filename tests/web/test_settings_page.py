@@ -206,7 +206,9 @@ def test_what_other_nodes_were_given_otherwise_is_told(cast: World) -> None:
     cast.write_config("session: {lifetime: 4h}\n")
     told = section(signed_in(cast).get(SETTINGS).text, "Not all nodes were given the same")
     assert told.count("<li>") == 1
-    assert "session.lifetime: the node web-2 (process 4711) was given another value" in told
+    assert (
+        "session.lifetime: the node web-2 (/etc/authapp/config.yml, process 4711) was given another value" in told
+    )
 
 
 def test_nodes_that_agree_are_not_told(cast: World) -> None:
