@@ -25,6 +25,8 @@ LARGEST = 1000  # entries in a block: SQLite's other writers wait while one is m
 PAGE = 100  # blocks that are verified at a time
 CUT_AFTER = timedelta(days=1)  # how much more than wanted is kept, so that one entry a day tells what was cut
 LATELY = timedelta(days=30)  # when the newest block of yesterday or before was made, unless the clock jumped
+LOWEST = -(2**63)  # no number of ours, but one that somebody may give a block they put in
+UNREADABLE = (ValueError, TypeError, RecursionError)  # of what somebody wrote by hand into SQLite, which takes all
 START = "0" * 64  # the MAC before the first block's
 CHANGED = "was changed, or sealed under another key"
 COLUMNS = (
@@ -133,8 +135,7 @@ def _block(key: bytes, end: _End, entries: Sequence[AuditEntry]) -> AuditBlock:
 
 
 def _entry_mac(key: bytes, entry: Any) -> str:
-    values = {name: getattr(entry, name) for name in COLUMNS}
-    return _mac(key, "entry", values | {"at": entry.at.isoformat()})
+    return _mac(key, "entry", {name: getattr(entry, name) for name in COLUMNS} | {"at": entry.at.isoformat()})
 
 
 def _block_mac(key: bytes, block: AuditBlock) -> str:
@@ -144,7 +145,8 @@ def _block_mac(key: bytes, block: AuditBlock) -> str:
 
 def _mac(key: bytes, kind: str, value: Any) -> str:
     """Return the MAC of a value in one form of JSON, the same on every database."""
-    return tokens.keyed_hash(key, json.dumps([f"authapp/audit/{kind}/v1", value], sort_keys=True))
+    text = json.dumps([f"authapp/audit/{kind}/v1", value], sort_keys=True, default=lambda odd: [repr(odd)])
+    return tokens.keyed_hash(key, text)
 
 
 # -- verifying ------------------------------------------------------------------------------------------------
@@ -166,10 +168,8 @@ def verify(db: Session) -> Verified | Broken:
 
 
 def has(db: Session, mac: str) -> bool:
-    """Tell whether a MAC that was kept is that of a block in the chain, or of the last one that was cut off."""
-    wanted = mac.strip().lower()
-    row = settings.load(db, CUT) or {}
-    return row.get("mac") == wanted or _count(db, AuditBlock.mac == wanted, AuditBlock.id) > 0
+    """Tell whether a MAC that was kept is that of a block that is there; what was cut off proves nothing."""
+    return _count(db, AuditBlock.mac == mac.strip().lower(), AuditBlock.id) > 0
 
 
 def _count(db: Session, condition: Any, column: Any = AuditEntry.id) -> int:
@@ -178,21 +178,21 @@ def _count(db: Session, condition: Any, column: Any = AuditEntry.id) -> int:
 
 def _blocks(db: Session) -> Iterator[tuple[AuditBlock, dict[int, Any]]]:
     """Yield each block with the entries that say they are in it, by id; so much at a time as fits into memory."""
-    after = -1
-    while page := _page(db, after):
+    first = LOWEST
+    while page := _page(db, first):
         rows = _entries(db, page[0].id, page[-1].id)
         for block in page:
             yield block, rows.get(block.id, {})
-        after = page[-1].id
+        first = page[-1].id + 1
         db.expunge_all()
 
 
-def _page(db: Session, after: int) -> Sequence[AuditBlock]:
-    blocks = select(AuditBlock).where(AuditBlock.id > after).order_by(AuditBlock.id)
+def _page(db: Session, first: int) -> Sequence[AuditBlock]:
+    blocks = select(AuditBlock).where(AuditBlock.id >= first).order_by(AuditBlock.id)
     for size in (PAGE, 1):  # a page may hold what cannot be read; then block after block, up to that one
-        with suppress(ValueError):
+        with suppress(*UNREADABLE):
             return db.scalars(blocks.limit(size)).all()
-    raise _Wrong(after + 1, None, CHANGED)
+    raise _Wrong(db.scalar(blocks.with_only_columns(AuditBlock.id).limit(1)) or 0, None, CHANGED)
 
 
 def _entries(db: Session, first: int, last: int) -> dict[int, dict[int, Any]]:
@@ -201,7 +201,7 @@ def _entries(db: Session, first: int, last: int) -> dict[int, dict[int, Any]]:
     try:
         for row in db.execute(_columns().where(AuditEntry.block_id.between(first, last))):
             found.setdefault(row.block_id, {})[row.id] = row
-    except ValueError:  # what stands there is no time, or no JSON
+    except UNREADABLE:  # what stands there is no time, or no JSON
         _require_readable(db, first, last)
         raise
     return found
@@ -216,7 +216,7 @@ def _require_readable(db: Session, first: int, last: int) -> None:
     for block, entry in db.execute(places.order_by(AuditEntry.block_id, AuditEntry.id)).all():
         try:
             db.execute(_columns().where(AuditEntry.id == entry)).all()
-        except ValueError:
+        except UNREADABLE:
             raise _Wrong(block or 0, entry, "was changed") from None
 
 
@@ -287,14 +287,13 @@ def _cut_through(db: Session, key: bytes, last: AuditBlock) -> int:
     gone = _count(db, AuditEntry.block_id <= last.id)
     db.execute(delete(AuditEntry).where(AuditEntry.block_id <= last.id))
     db.execute(delete(AuditBlock).where(AuditBlock.id <= last.id))
-    seal_of_cut = _mac(key, "cut", [last.id, last.mac])
-    settings.store(db, CUT, {"block": last.id, "mac": last.mac, "seal": seal_of_cut})
+    settings.store(db, CUT, {"block": last.id, "mac": last.mac, "seal": _mac(key, "cut", [last.id, last.mac])})
     audit.record(db, "audit.cut", AUTHAPP, entries=gone, through_block=last.id)
     return gone
 
 
 def _cut(db: Session, key: bytes) -> _End:
     """Return where the chain begins: after what was cut off, if that is what authapp wrote itself."""
-    row = settings.load(db, CUT) or {}
+    row = found if isinstance(found := settings.load(db, CUT), dict) else {}
     end = _End(row.get("block", 0), row.get("mac", START))
     return end if row.get("seal") == _mac(key, "cut", [end.block, end.mac]) else _End()
