@@ -268,6 +268,12 @@ def test_people_get_pages(cast: World, accept: str) -> None:
     assert cast.browser().get("/nowhere", headers={"Accept": accept}).mimetype == "text/html"
 
 
+def test_an_endless_wish_is_not_read(cast: World) -> None:
+    """What is longer than any browser or program writes is not read: that could take all of a worker's time."""
+    accept = f"application/json,{'text/plain,' * 100}"
+    assert cast.browser().get("/nowhere", headers={"Accept": accept}).mimetype == "text/html"
+
+
 # -- what nobody ever sees ------------------------------------------------------------------------------------
 
 
