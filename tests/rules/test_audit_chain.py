@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, text
 
-from authapp import audit, audit_chain
+from authapp import audit, audit_chain, audit_cuts
 from authapp.audit_chain import Broken, Verified
 from authapp.models import AuditBlock, AuditEntry
 from tests.world import PASSWORD, SHELL, World, at_once
@@ -27,6 +27,7 @@ COPY = """
     INSERT INTO audit (id, at, event, outcome, road, actor, address, target, detail, block_id)
     SELECT {id}, at, event, outcome, road, actor, address, target, detail, {block} FROM audit LIMIT 1
 """
+LONG_AGO = "2020-01-01 00:00:00.000000+00:00"
 DEEP = "[" * 20_000 + "]" * 20_000
 WRITE_CUT = "INSERT INTO settings (key, value, updated_at) VALUES ('audit.cut', :cut, :at)"
 COPY_OF_BLOCK = """
@@ -314,17 +315,29 @@ def aged(world: World, clock: time_machine.Traveller) -> None:
 def test_old_blocks_are_cut(world: World, clock: time_machine.Traveller) -> None:
     """Blocks older than wanted are cut off whole; what is left still verifies, and an entry says what went."""
     aged(world, clock)
-    assert audit_chain.retain(world.database, timedelta(days=5, hours=1)) == 12
+    assert audit_cuts.retain(world.database, timedelta(days=5, hours=1)) == 12
     assert [block.id for block in blocks(world)] == [6, 7, 8, 9, 10]
     assert whole(world).unsealed == 1
     assert [entry.detail for entry in world.audit("audit.cut")] == [{"entries": 12, "through_block": 5}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "days"), [(f"sealed_at = '{LONG_AGO}'", 100), ("mac = 'x'", 5), ("seals = '[]'", 5)]
+)
+def test_what_was_changed_is_not_cut(world: World, clock: time_machine.Traveller, changed: str, days: int) -> None:
+    """Whoever makes blocks look older than they are does not have authapp cut them off: the change is found."""
+    aged(world, clock)
+    change(world, f"UPDATE audit_blocks SET {changed} WHERE id <= 5")  # noqa: S608 - ours
+    assert audit_cuts.retain(world.database, timedelta(days=days)) == 0
+    assert len(blocks(world)) == 10
+    assert broken(world) == (1, None)
 
 
 def test_the_chain_goes_on_after_a_cut(world: World, clock: time_machine.Traveller) -> None:
     """However old they are, the newest block is never cut off, and the next one follows it."""
     aged(world, clock)
     last = whole(world).mac
-    audit_chain.retain(world.database, timedelta(hours=1))
+    audit_cuts.retain(world.database, timedelta(hours=1))
     assert (whole(world).blocks, whole(world).mac) == (1, last)
     sealed(world)
     assert [block.id for block in blocks(world)] == [10, 11]
@@ -335,7 +348,7 @@ def test_a_mac_that_was_cut_off_is_not_there(world: World, clock: time_machine.T
     """Only a block that is there has a MAC that was kept, not the note of a cut: anybody could write one."""
     aged(world, clock)
     kept = blocks(world)[4].mac
-    audit_chain.retain(world.database, timedelta(days=5, hours=1))
+    audit_cuts.retain(world.database, timedelta(days=5, hours=1))
     with world.database.reading() as db:
         assert not audit_chain.has(db, kept)
 
@@ -343,7 +356,7 @@ def test_a_mac_that_was_cut_off_is_not_there(world: World, clock: time_machine.T
 def test_a_cut_waits_for_a_day(world: World, clock: time_machine.Traveller) -> None:
     """Only a whole day of old blocks is cut, so that not every minute tells of a cut."""
     aged(world, clock)
-    assert audit_chain.retain(world.database, timedelta(days=9, hours=1)) == 0
+    assert audit_cuts.retain(world.database, timedelta(days=9, hours=1)) == 0
     assert len(blocks(world)) == 10
 
 
@@ -351,7 +364,7 @@ def test_nothing_is_cut_unsealed(world: World, clock: time_machine.Traveller) ->
     """However old an entry is: while it is in no block, it stays."""
     record(world, 2)
     clock.shift(timedelta(days=500))
-    assert audit_chain.retain(world.database, timedelta(days=1)) == 0
+    assert audit_cuts.retain(world.database, timedelta(days=1)) == 0
     assert len(world.audit("some.event")) == 2
 
 
