@@ -201,6 +201,13 @@ def test_too_large_a_form(cast: World, length: int) -> None:
 BODIES = [b"", b"\xff\xfe", b"username=%ff%fe&password=%00", b"&&&===", b"username[]=a&username[]=b", b"{}"]
 
 
+def test_a_field_without_a_name(cast: World) -> None:
+    """A form in parts, whose fields may have no name, is none of ours: it is refused, and is no mistake of ours."""
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\nada\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    assert cast.browser().client.post("/login", data=body, content_type=kind).status_code == 400
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", "a/b; boundary="]
 )
