@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from authapp import audit, clock, settings, tokens
@@ -23,14 +22,14 @@ from authapp.models import AuditBlock, AuditEntry, Setting
 KEY, CUT = "audit.key", "audit.cut"  # rows of the Settings table: the key; the last block that was cut off
 LARGEST = 1000  # entries in a block: SQLite's other writers wait while one is made
 PAGE = 100  # blocks that are verified at a time
-CUT_AFTER = timedelta(days=1)  # how much more than wanted is kept, so that one entry a day tells what was cut
-LATELY = timedelta(days=30)  # when the newest block of yesterday or before was made, unless the clock jumped
+LOWEST = -(2**63)  # no number of ours, but one that somebody may give a block they put in
+UNREADABLE = (ValueError, TypeError, RecursionError)  # of what somebody wrote by hand into SQLite, which takes all
 START = "0" * 64  # the MAC before the first block's
 CHANGED = "was changed, or sealed under another key"
 COLUMNS = (
     "id", "at", "event", "outcome", "road", "actor_id", "actor", "address", "target_id", "target", "detail",
 )  # fmt: skip
-AUTHAPP, NEWEST = Actor("authapp"), select(func.max(AuditBlock.id)).scalar_subquery()
+AUTHAPP = Actor("authapp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,16 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """Where a chain goes on: the last block's number and MAC."""
 
     block: int = 0
     mac: str = START
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
+    """What was found while looking through the chain."""
+
     def __init__(self, block: int, entry: int | None, reason: str) -> None:
         self.found = Broken(block, entry, reason)
 
@@ -88,7 +89,7 @@ def _seal_block(database: Database) -> int:
         if db.scalar(_waiting().limit(1)) is None:
             return 0
     with database.writing() as db:
-        key = _held_key(db)
+        key = held_key(db)
         entries = db.scalars(_waiting().limit(LARGEST)).all()
         if entries:  # else another process was first
             db.add(block := _block(key, _end(db, key), entries))
@@ -101,7 +102,7 @@ def _waiting() -> Any:
     return select(AuditEntry).where(AuditEntry.block_id.is_(None)).order_by(AuditEntry.id)
 
 
-def _held_key(db: Session) -> bytes:
+def held_key(db: Session) -> bytes:
     """Return the key, made when there is none, and hold its row: of two that seal at once, the second waits."""
     held = select(Setting.value).where(Setting.key == KEY).with_for_update()
     if (key := db.scalar(held)) is None:
@@ -112,12 +113,12 @@ def _held_key(db: Session) -> bytes:
     return str(key).encode()
 
 
-def _end(db: Session, key: bytes) -> _End:
+def _end(db: Session, key: bytes) -> End:
     newest = db.scalar(select(AuditBlock).order_by(AuditBlock.id.desc()).limit(1))
-    return _End(newest.id, newest.mac) if newest else _cut(db, key)
+    return End(newest.id, newest.mac) if newest else beginning(db, key)
 
 
-def _block(key: bytes, end: _End, entries: Sequence[AuditEntry]) -> AuditBlock:
+def _block(key: bytes, end: End, entries: Sequence[AuditEntry]) -> AuditBlock:
     seals = [[entry.id, _entry_mac(key, entry)] for entry in entries]
     block = AuditBlock(
         id=end.block + 1,
@@ -133,18 +134,18 @@ def _block(key: bytes, end: _End, entries: Sequence[AuditEntry]) -> AuditBlock:
 
 
 def _entry_mac(key: bytes, entry: Any) -> str:
-    values = {name: getattr(entry, name) for name in COLUMNS}
-    return _mac(key, "entry", values | {"at": entry.at.isoformat()})
+    return mac_of(key, "entry", {name: getattr(entry, name) for name in COLUMNS} | {"at": entry.at.isoformat()})
 
 
 def _block_mac(key: bytes, block: AuditBlock) -> str:
     ids = [block.id, block.first_id, block.last_id, block.count]
-    return _mac(key, "block", [block.previous_mac, *ids, block.sealed_at.isoformat(), block.seals])
+    return mac_of(key, "block", [block.previous_mac, *ids, block.sealed_at.isoformat(), block.seals])
 
 
-def _mac(key: bytes, kind: str, value: Any) -> str:
+def mac_of(key: bytes, kind: str, value: Any) -> str:
     """Return the MAC of a value in one form of JSON, the same on every database."""
-    return tokens.keyed_hash(key, json.dumps([f"authapp/audit/{kind}/v1", value], sort_keys=True))
+    text = json.dumps([f"authapp/audit/{kind}/v1", value], sort_keys=True, default=lambda odd: [repr(odd)])
+    return tokens.keyed_hash(key, text)
 
 
 # -- verifying ------------------------------------------------------------------------------------------------
@@ -152,47 +153,46 @@ def _mac(key: bytes, kind: str, value: Any) -> str:
 
 def verify(db: Session) -> Verified | Broken:
     """Look through the whole chain; return what is in it, or the first thing that is wrong."""
-    unsealed = _count(db, AuditEntry.block_id.is_(None))
+    unsealed = count(db, AuditEntry.block_id.is_(None))
     key = str(settings.load(db, KEY) or "").encode()
     try:
-        end, blocks, entries = _cut(db, key), 0, 0
+        end, blocks, entries = beginning(db, key), 0, 0
         for block, rows in _blocks(db):
             end = _verified(key, end, block, rows)
             blocks, entries = blocks + 1, entries + len(rows)
         _require_no_strays(db)
-    except _Wrong as wrong:
+    except Wrong as wrong:
         return Broken(wrong.found.block, wrong.found.entry, wrong.found.reason, unsealed)
     return Verified(end.block or None, end.mac, blocks, entries, unsealed)
 
 
 def has(db: Session, mac: str) -> bool:
-    """Tell whether a MAC that was kept is that of a block in the chain, or of the last one that was cut off."""
-    wanted = mac.strip().lower()
-    row = settings.load(db, CUT) or {}
-    return row.get("mac") == wanted or _count(db, AuditBlock.mac == wanted, AuditBlock.id) > 0
+    """Tell whether a MAC that was kept is that of a block that is there; what was cut off proves nothing."""
+    return count(db, AuditBlock.mac == mac.strip().lower(), AuditBlock.id) > 0
 
 
-def _count(db: Session, condition: Any, column: Any = AuditEntry.id) -> int:
+def count(db: Session, condition: Any, column: Any = AuditEntry.id) -> int:
+    """Return how many entries there are like this, or with a block's column, how many blocks."""
     return db.scalar(select(func.count(column)).where(condition)) or 0
 
 
 def _blocks(db: Session) -> Iterator[tuple[AuditBlock, dict[int, Any]]]:
     """Yield each block with the entries that say they are in it, by id; so much at a time as fits into memory."""
-    after = -1
-    while page := _page(db, after):
+    first = LOWEST
+    while page := _page(db, first):
         rows = _entries(db, page[0].id, page[-1].id)
         for block in page:
             yield block, rows.get(block.id, {})
-        after = page[-1].id
+        first = page[-1].id + 1
         db.expunge_all()
 
 
-def _page(db: Session, after: int) -> Sequence[AuditBlock]:
-    blocks = select(AuditBlock).where(AuditBlock.id > after).order_by(AuditBlock.id)
+def _page(db: Session, first: int) -> Sequence[AuditBlock]:
+    blocks = select(AuditBlock).where(AuditBlock.id >= first).order_by(AuditBlock.id)
     for size in (PAGE, 1):  # a page may hold what cannot be read; then block after block, up to that one
-        with suppress(ValueError):
+        with suppress(*UNREADABLE):
             return db.scalars(blocks.limit(size)).all()
-    raise _Wrong(after + 1, None, CHANGED)
+    raise Wrong(db.scalar(blocks.with_only_columns(AuditBlock.id).limit(1)) or 0, None, CHANGED)
 
 
 def _entries(db: Session, first: int, last: int) -> dict[int, dict[int, Any]]:
@@ -201,7 +201,7 @@ def _entries(db: Session, first: int, last: int) -> dict[int, dict[int, Any]]:
     try:
         for row in db.execute(_columns().where(AuditEntry.block_id.between(first, last))):
             found.setdefault(row.block_id, {})[row.id] = row
-    except ValueError:  # what stands there is no time, or no JSON
+    except UNREADABLE:  # what stands there is no time, or no JSON
         _require_readable(db, first, last)
         raise
     return found
@@ -216,27 +216,33 @@ def _require_readable(db: Session, first: int, last: int) -> None:
     for block, entry in db.execute(places.order_by(AuditEntry.block_id, AuditEntry.id)).all():
         try:
             db.execute(_columns().where(AuditEntry.id == entry)).all()
-        except ValueError:
-            raise _Wrong(block or 0, entry, "was changed") from None
+        except UNREADABLE:
+            raise Wrong(block or 0, entry, "was changed") from None
 
 
-def _verified(key: bytes, end: _End, block: AuditBlock, rows: dict[int, Any]) -> _End:
-    """Return the end of the chain with one more block; raises _Wrong."""
-    if block.id != end.block + 1:
-        raise _Wrong(end.block + 1, None, "was removed")
-    if block.previous_mac != end.mac:
-        raise _Wrong(block.id, None, "does not follow the block before it")
-    if block.mac != _block_mac(key, block):
-        raise _Wrong(block.id, None, CHANGED)
+def _verified(key: bytes, end: End, block: AuditBlock, rows: dict[int, Any]) -> End:
+    """Return the end of the chain with one more block; raises Wrong."""
+    link = follow(key, end, block)
     seals: dict[int, str] = dict(block.seals)
     for number in sorted({*seals, *rows}):
         if number not in rows:
-            raise _Wrong(block.id, number, "was removed")
+            raise Wrong(block.id, number, "was removed")
         if number not in seals:
-            raise _Wrong(block.id, number, "was put in after the block was sealed")
+            raise Wrong(block.id, number, "was put in after the block was sealed")
         if seals[number] != _entry_mac(key, rows[number]):
-            raise _Wrong(block.id, number, "was changed")
-    return _End(block.id, block.mac)
+            raise Wrong(block.id, number, "was changed")
+    return link
+
+
+def follow(key: bytes, end: End, block: AuditBlock) -> End:
+    """Return the end of the chain with one more block, whatever became of its entries; raises Wrong."""
+    if block.id != end.block + 1:
+        raise Wrong(end.block + 1, None, "was removed")
+    if block.previous_mac != end.mac:
+        raise Wrong(block.id, None, "does not follow the block before it")
+    if block.mac != _block_mac(key, block):
+        raise Wrong(block.id, None, CHANGED)
+    return End(block.id, block.mac)
 
 
 def _require_no_strays(db: Session) -> None:
@@ -244,57 +250,14 @@ def _require_no_strays(db: Session) -> None:
     known = select(AuditBlock.id).where(AuditBlock.id == AuditEntry.block_id).exists()
     strays = select(AuditEntry.block_id, AuditEntry.id).where(AuditEntry.block_id.is_not(None), ~known)
     if stray := db.execute(strays.order_by(AuditEntry.block_id, AuditEntry.id).limit(1)).first():
-        raise _Wrong(stray.block_id, stray.id, "is there, but the block is not")
+        raise Wrong(stray.block_id, stray.id, "is there, but the block is not")
 
 
-# -- cutting --------------------------------------------------------------------------------------------------
+# -- its beginning ----------------------------------------------------------------------------------------------
 
 
-def retain(database: Database, older_than: timedelta) -> int:
-    """Cut off whole blocks from the beginning, once the first is a day older than wanted; return how many entries.
-
-    The last MAC that was cut off is kept, under a MAC of its own, so that what is left still verifies. The newest
-    block stays, and a clock that went ahead cuts nothing: what was sealed a day ago has to be of lately, too.
-    """
-    before = clock.now() - older_than
-    with database.reading() as db:
-        if not _is_due(db, before):
-            return 0
-    with database.writing() as db:
-        key = _held_key(db)
-        last = _last_before(db, before) if _is_due(db, before) else None
-        return _cut_through(db, key, last) if last else 0
-
-
-def _is_due(db: Session, before: datetime) -> bool:
-    now, at = clock.now(), AuditBlock.sealed_at
-    sane = select(at).where(AuditBlock.id < NEWEST, at <= now + CUT_AFTER)
-    oldest = db.scalar(sane.order_by(AuditBlock.id).limit(1))  # none that was made while the clock was ahead
-    if oldest is None or oldest >= before - CUT_AFTER:
-        return False
-    latest = db.scalar(select(at).where(at <= now - CUT_AFTER).order_by(AuditBlock.id.desc()).limit(1))
-    return latest is not None and latest > now - LATELY
-
-
-def _last_before(db: Session, before: datetime) -> AuditBlock | None:
-    """Return the last of the blocks at the beginning that are old enough."""
-    young = select(func.min(AuditBlock.id)).where(AuditBlock.sealed_at.between(before, clock.now() + CUT_AFTER))
-    end = db.scalar(young) or db.scalar(select(NEWEST))
-    return db.scalar(select(AuditBlock).where(AuditBlock.id < end).order_by(AuditBlock.id.desc()).limit(1))
-
-
-def _cut_through(db: Session, key: bytes, last: AuditBlock) -> int:
-    gone = _count(db, AuditEntry.block_id <= last.id)
-    db.execute(delete(AuditEntry).where(AuditEntry.block_id <= last.id))
-    db.execute(delete(AuditBlock).where(AuditBlock.id <= last.id))
-    seal_of_cut = _mac(key, "cut", [last.id, last.mac])
-    settings.store(db, CUT, {"block": last.id, "mac": last.mac, "seal": seal_of_cut})
-    audit.record(db, "audit.cut", AUTHAPP, entries=gone, through_block=last.id)
-    return gone
-
-
-def _cut(db: Session, key: bytes) -> _End:
+def beginning(db: Session, key: bytes) -> End:
     """Return where the chain begins: after what was cut off, if that is what authapp wrote itself."""
-    row = settings.load(db, CUT) or {}
-    end = _End(row.get("block", 0), row.get("mac", START))
-    return end if row.get("seal") == _mac(key, "cut", [end.block, end.mac]) else _End()
+    row = found if isinstance(found := settings.load(db, CUT), dict) else {}
+    end = End(row.get("block", 0), row.get("mac", START))
+    return end if row.get("seal") == mac_of(key, "cut", [end.block, end.mac]) else End()

@@ -17,13 +17,14 @@ from authapp import clock, logins, names, throttle, tokens, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadCredentials
+from authapp.errors import BadCredentials, Busy
 from authapp.logins import Identity
 from authapp.models import User
 
 MOST_REMEMBERED = 1024
 REMEMBERED_FOR = 600  # seconds; not for safety, which every request sees to, but to hold nothing for ever
 TURNS = 64
+QUEUE = 20  # strangers that may wait for a turn; each holds a thread, and a program may begin with so many requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Remembered:
         self._known: TTLCache[bytes, _Known] = TTLCache(MOST_REMEMBERED, REMEMBERED_FOR, timer)
         self._lock = threading.Lock()
         self._turns = tuple(threading.Lock() for _ in range(TURNS))
+        self._strangers_waiting = 0
 
     def key_of(self, sent: Sent) -> bytes:
         """Return what credentials are remembered under; a user name holds no colon, so it is theirs alone."""
@@ -86,17 +88,36 @@ class Remembered:
                 self._known[key] = known
 
     @contextmanager
-    def turn(self, key: bytes) -> Iterator[None]:
+    def turn(self, key: bytes, *, known: bool = True) -> Iterator[None]:
         """Let requests with the same credentials through one after the other: one pays, the others need not.
 
-        Otherwise a program that begins with twenty requests at once would count as twenty tries.
+        Otherwise a program that begins with twenty requests at once would count as twenty tries. Raises Busy for
+        strangers when too many of them wait: a flood of one wrong password would take every thread of the server.
         """
-        with self._turns[key[0] % TURNS]:
+        turn = self._turns[key[0] % TURNS]
+        if not turn.acquire(blocking=False):
+            with self._waiting(known=known):
+                turn.acquire()
+        try:
             yield
+        finally:
+            turn.release()
+
+    @contextmanager
+    def _waiting(self, *, known: bool) -> Iterator[None]:
+        with self._lock:
+            if not known and self._strangers_waiting >= QUEUE:
+                raise Busy
+            self._strangers_waiting += not known
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._strangers_waiting -= not known
 
 
 def identify(database: Database, effective: Effective, remembered: Remembered, sent: Sent, by: Actor) -> Identity:
-    """Return who sent credentials; raises LoginFailed, and NotAllowed in mode none.
+    """Return who sent credentials; raises LoginFailed, Busy, and NotAllowed in mode none.
 
     What was verified lately is compared with the user's state of this moment: the name, the hash, active, and an
     initial password's time. Memory answers no sooner than the throttle does, wherever a password was verified: or
@@ -105,7 +126,8 @@ def identify(database: Database, effective: Effective, remembered: Remembered, s
     key = remembered.key_of(sent)
     if identity := _from_memory(database, effective, remembered, key, sent, by):
         return identity
-    with remembered.turn(key):
+    known = logins.is_known(database, effective, sent.username, by.address)
+    with remembered.turn(key, known=known):
         if identity := _from_memory(database, effective, remembered, key, sent, by):
             return identity
         entered, password_hash = logins.enter(database, effective, sent.username, sent.password, by, _whose)

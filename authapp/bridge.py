@@ -19,6 +19,7 @@ from authapp.web import unseen
 from authapp.web.state import ALIVE
 
 THREADS = 32  # requests a worker answers at once; those that wait for the database are among them
+LARGEST_HEAD = 32 * 1024  # bytes of headers; to read some takes a time that grows with the square of their length
 BODY_TIME = 20.0  # seconds a body may take
 BODY_RATE = 16 * 1024  # bytes that earn it another second
 TINY_BODY = 4 * 1024  # bytes; there is always room for one, so that nobody's large ones keep others from signing in
@@ -26,6 +27,7 @@ SMALL_BODY = 64 * 1024  # bytes; what the app takes of anybody
 LARGE_BODY = 3 * 1024 * 1024  # bytes; what it takes of superusers
 HELD = 64 * 1024 * 1024  # bytes of bodies a worker holds at once; what carries no credentials gets half of that
 CREDENTIALS = {b"cookie", b"authorization", b"x-api-key"}
+TOO_LARGE = "The headers of the request are too large. Delete the cookies of this address, and try again."
 BUSY = "The server is busy at the moment. Try again in a few seconds."
 
 Scope = MutableMapping[str, Any]
@@ -93,6 +95,7 @@ class Bridge:
         known = any(name in CREDENTIALS for name, _ in scope["headers"])
         with self.room.share(HELD if known else HELD // 2) as take:
             try:
+                _require_small_head(scope)
                 body = await _whole_body(scope, receive, take, LARGE_BODY if known else SMALL_BODY)
             except NotTaken as refusal:
                 if self._on_refusal:
@@ -138,6 +141,11 @@ class Bridge:
 
 
 # -- taking in ------------------------------------------------------------------------------------------------
+
+
+def _require_small_head(scope: Scope) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEAD:
+        raise NotTaken(431, TOO_LARGE)
 
 
 async def _whole_body(scope: Scope, receive: Receive, take: Callable[[int], None], most: int) -> bytes:

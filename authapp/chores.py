@@ -4,7 +4,7 @@ import atexit
 import threading
 from typing import Any
 
-from authapp import audit_chain, logs, refusals
+from authapp import audit_chain, audit_cuts, logs, refusals
 from authapp.config.live import LiveConfig
 from authapp.config.sections import Config
 from authapp.database import Database, DatabaseError, reason_of
@@ -17,7 +17,7 @@ def run(database: Database, config: Config) -> None:
     refusals.flush(database)
     refusals.seal(database)
     audit_chain.seal(database)
-    audit_chain.retain(database, config.audit.retention)
+    audit_cuts.retain(database, config.audit.retention)
     database.settle()
 
 

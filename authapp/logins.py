@@ -23,7 +23,7 @@ from authapp import (
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
-from authapp.errors import BadUsername, LoginFailed, NotAllowed, PasswordChangeRequired, WrongPassword
+from authapp.errors import LoginFailed, NotAllowed, PasswordChangeRequired, WrongPassword
 from authapp.issued_tokens import Issued
 from authapp.logs import log
 from authapp.models import User
@@ -94,6 +94,14 @@ class _Named:
 def bucket_of(effective: Effective, username: str, address: str, user: User | None = None) -> Bucket:
     """Return where tries for a user name from an address are counted; `user` is who bears it."""
     return throttle.bucket(effective.secret_key, names.fold(username), address, user.id if user else None)
+
+
+def is_known(database: Database, effective: Effective, username: str, address: str) -> bool:
+    """Tell whether whoever bears a name signed in lately from the network of an address."""
+    with database.reading() as db:
+        stored = settings.credentials(db)
+        user, _ = users.find_typed(db, username, stored.username if stored else "")
+        return throttle.is_known(db, bucket_of(effective, username, address, user))
 
 
 def sign_in(
@@ -197,7 +205,7 @@ def _look_up(database: Database, effective: Effective, username: str, by: Actor)
     """Find whose name it is; whoever has to wait is refused here, so that a flood writes and hashes nothing."""
     with database.reading() as db:
         stored = settings.credentials(db)
-        user, looked_at = _find(db, username, stored.username if stored else "")
+        user, looked_at = users.find_typed(db, username, stored.username if stored else "")
         where = bucket_of(effective, username, by.address, user)
         wait = throttle.has_to_wait(db, effective.config.throttle, where)
         password_hash = users.password_hash_of(db, looked_at) if looked_at else None
@@ -219,16 +227,6 @@ def _require_a_try(database: Database, wait: timedelta | None, by: Actor) -> Non
         database.refused.count(throttle.network_of(by.address))
         _log_failure(by, "locked")
         raise LoginFailed("locked", retry_after=max(wait, timedelta(seconds=1)))
-
-
-def _find(db: Session, username: str, owner: str) -> tuple[User | None, User | None]:
-    """Return who bears a name, and whose rows are looked at: that user's, or else the owner's."""
-    try:
-        key = names.fold(names.clean_username(username))
-    except BadUsername:
-        key = ""  # nobody's
-    found = users.find_first(db, key, names.fold(owner))
-    return (found if found and found.username_key == key else None), found
 
 
 def _settle(

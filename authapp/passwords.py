@@ -4,14 +4,13 @@ import functools
 import os
 import re
 import secrets
-import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import argon2
 
-from authapp.errors import Busy, WeakPassword
+from authapp.errors import WeakPassword
 from authapp.names import fold
 from authapp.slots import Slots
 
@@ -23,7 +22,6 @@ SHORT_LENGTH, STRENGTH_LENGTH = 20, 72
 READ_AS_LETTERS = frozenset("4@8({[<369!1|0$5+7%2")
 MOST_KINDS = 8
 STRONG_ENOUGH = 3  # of 0 to 4: "safely unguessable"
-PATIENCE = 2  # seconds to wait while other passwords are judged
 
 # OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane. Whoever raises this gives users two
 # kinds of hash, of different times; then each try has to take both, as it does beside an owner's older hash.
@@ -31,7 +29,8 @@ HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more: in each worker
 # half of them, so that whoever is signed in already does not wait for those who try.
 SLOTS = Slots((os.cpu_count() or 1) // 2)
-_ONE_AT_A_TIME = threading.Lock()
+# One at a time, and few that wait: all are judged like a stranger's, who never gets the last place.
+JUDGED = Slots(2)
 SHORTEST_TAG = 16  # bytes, RFC 9106 section 4
 LEGACY_PREFIXES = ("scrypt:", "pbkdf2:")
 LEGACY = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:sha(1|224|256|384|512):\d+)\$[^$]+\$[0-9a-f]{32,}")
@@ -82,12 +81,8 @@ def _is_strong(password: str, context: tuple[str, ...]) -> bool:
     if not password:
         return False
     words = [word for part in context for word in (part, *re.split(r"[@.\s_-]+", part)) if word]
-    if not _ONE_AT_A_TIME.acquire(timeout=PATIENCE):
-        raise Busy
-    try:
+    with JUDGED.take(known=False):
         return any(_score(text, [*words, "authapp"]) >= STRONG_ENOUGH for text in _judged(password))
-    finally:
-        _ONE_AT_A_TIME.release()
 
 
 def _judged(password: str) -> Iterator[str]:

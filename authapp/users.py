@@ -12,6 +12,7 @@ from authapp import audit, clock, issued_tokens, names, permissions, revocation,
 from authapp.audit import Actor
 from authapp.database import Database
 from authapp.errors import (
+    BadUsername,
     LastSuperuser,
     NotAllowed,
     Unconfirmed,
@@ -30,10 +31,18 @@ def find(db: Session, username: str) -> User | None:
     return db.scalar(select(User).where(User.username_key == names.fold(username)))
 
 
-def find_first(db: Session, key: str, other: str) -> User | None:
-    """Return the user with one folded name, or else the one with the other, in one statement."""
-    either = select(User).where(User.username_key.in_((key, other)))
-    return db.scalar(either.order_by((User.username_key == key).desc()).limit(1))
+def find_typed(db: Session, username: str, owner: str) -> tuple[User | None, User | None]:
+    """Return who bears a name that a stranger typed, and whose rows are looked at: that user's, or the owner's.
+
+    It is one statement, whether anybody bears the name or not.
+    """
+    try:
+        key = names.fold(names.clean_username(username))
+    except BadUsername:
+        key = ""  # nobody's
+    either = select(User).where(User.username_key.in_((key, names.fold(owner))))
+    found = db.scalar(either.order_by((User.username_key == key).desc()).limit(1))
+    return (found if found and found.username_key == key else None), found
 
 
 def existing(db: Session, ids: Collection[str]) -> set[str]:

@@ -77,7 +77,7 @@ METRICS = (
     ),
     Declared(
         "requests_not_taken", "counter", "node",
-        "Requests that no view saw: cut off on their way (400), too slow (408), no room for their bodies (503).",
+        "Requests no view saw: cut off on their way (400), too slow (408), too large a head (431), no room (503).",
         ("status",),
     ),
     Declared("threads", "gauge", "node", "Requests that can be answered at once."),

@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from authapp.web.refusals import BadBody, NotJson, Wrong
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"  # how browsers send all of our forms
 DEEPEST = 20  # levels; nothing that is sent here has more than three
 # Also one that does not end, and without ever going back: a body must not cost more than it is long.
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -18,7 +19,15 @@ NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class StrictRequest(Request):
-    """A request whose JSON is UTF-8 (RFC 8259), with each name once, real numbers, and no endless nesting."""
+    """A request whose JSON is UTF-8 (RFC 8259), with each name once, real numbers, and no endless nesting.
+
+    Its form is read from one kind of body only: in others fields may lack a name, which nobody expects.
+    """
+
+    @property
+    def want_form_data_parsed(self) -> bool:
+        """Whether there is a form in the body."""
+        return self.mimetype == FORM
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Return the body's value; raises NotJson, BadBody or RequestEntityTooLarge, however it is asked for."""

@@ -73,6 +73,7 @@ KEPT_BY_BROWSER = (
     "Your browser sent a user name and password that it keeps for this address. To make it forget them, close all "
     "of its windows."
 )
+LONGEST_ACCEPT = 1024  # characters; browsers send some hundred
 TITLES = {
     400: "That did not work",
     403: "Not allowed",
@@ -86,6 +87,7 @@ TITLES = {
     421: "Wrong address",
     422: "That does not fit",
     429: "Please wait",
+    431: "Too large",
     500: "Something went wrong",
     503: "Not ready",
 }
@@ -213,4 +215,7 @@ def _way_on(status: int) -> str:
 
 
 def _wants_json() -> bool:
+    # Werkzeug takes a second of spaces in there, and nobody else's request meanwhile.
+    if len(request.headers.get("Accept", "")) > LONGEST_ACCEPT:
+        return False
     return request.accept_mimetypes.best in ("application/json", "application/problem+json")

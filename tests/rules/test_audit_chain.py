@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, text
 
-from authapp import audit, audit_chain
+from authapp import audit, audit_chain, audit_cuts
 from authapp.audit_chain import Broken, Verified
 from authapp.models import AuditBlock, AuditEntry
 from tests.world import PASSWORD, SHELL, World, at_once
@@ -26,6 +26,13 @@ CHANGES: dict[str, Any] = {
 COPY = """
     INSERT INTO audit (id, at, event, outcome, road, actor, address, target, detail, block_id)
     SELECT {id}, at, event, outcome, road, actor, address, target, detail, {block} FROM audit LIMIT 1
+"""
+LONG_AGO = "2020-01-01 00:00:00.000000+00:00"
+DEEP = "[" * 20_000 + "]" * 20_000
+WRITE_CUT = "INSERT INTO settings (key, value, updated_at) VALUES ('audit.cut', :cut, :at)"
+COPY_OF_BLOCK = """
+    INSERT INTO audit_blocks (id, first_id, last_id, count, sealed_at, seals, previous_mac, mac)
+    SELECT :id, first_id, last_id, count, sealed_at, seals, 'made up', 'made up' FROM audit_blocks LIMIT 1
 """
 # PostgreSQL takes no value that is none of its column.
 only_sqlite = pytest.mark.sqlite(reason="PostgreSQL takes no such values")
@@ -186,7 +193,9 @@ def test_a_changed_entry_is_found(world: World, column: str) -> None:
 
 
 @only_sqlite
-@pytest.mark.parametrize("garbage", ["detail = '{'", "at = 'never'"])
+@pytest.mark.parametrize(
+    "garbage", ["detail = '{'", "at = 'never'", "at = 4711", "actor = x'41'", f"detail = '{DEEP}'"]
+)
 def test_an_unreadable_entry_is_found(world: World, garbage: str) -> None:
     """An entry that cannot be read any more is named; it does not stop the verification."""
     sealed(world, 2)
@@ -228,6 +237,15 @@ def test_an_entry_of_no_block_is_found(world: World) -> None:
     assert broken(world)[0] == 99
 
 
+@pytest.mark.parametrize("block", [-(2**63), -1, 0, 99])
+def test_a_block_put_in_beside_the_chain_is_found(world: World, block: int) -> None:
+    """A block that is no link of the chain is found, whatever its number: what is in there was never sealed."""
+    sealed(world, 2)
+    change(world, COPY_OF_BLOCK, id=block)
+    change(world, COPY.format(id=4711, block=block))
+    assert isinstance(verify(world), Broken)
+
+
 @pytest.mark.parametrize("column", ["first_id", "last_id", "count", "sealed_at", "seals", "previous_mac", "mac"])
 def test_a_changed_block_is_found(world: World, column: str) -> None:
     """Whatever is changed in a block is found, and the block named."""
@@ -238,7 +256,7 @@ def test_a_changed_block_is_found(world: World, column: str) -> None:
 
 
 @only_sqlite
-@pytest.mark.parametrize("garbage", ["seals = '{'", "sealed_at = 'never'"])
+@pytest.mark.parametrize("garbage", ["seals = '{'", "sealed_at = 'never'", "sealed_at = 4711", f"seals = '{DEEP}'"])
 def test_an_unreadable_block_is_found(world: World, garbage: str) -> None:
     """A block that cannot be read any more is named; it does not stop the verification."""
     sealed(world, 3)
@@ -297,36 +315,48 @@ def aged(world: World, clock: time_machine.Traveller) -> None:
 def test_old_blocks_are_cut(world: World, clock: time_machine.Traveller) -> None:
     """Blocks older than wanted are cut off whole; what is left still verifies, and an entry says what went."""
     aged(world, clock)
-    assert audit_chain.retain(world.database, timedelta(days=5, hours=1)) == 12
+    assert audit_cuts.retain(world.database, timedelta(days=5, hours=1)) == 12
     assert [block.id for block in blocks(world)] == [6, 7, 8, 9, 10]
     assert whole(world).unsealed == 1
     assert [entry.detail for entry in world.audit("audit.cut")] == [{"entries": 12, "through_block": 5}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "days"), [(f"sealed_at = '{LONG_AGO}'", 100), ("mac = 'x'", 5), ("seals = '[]'", 5)]
+)
+def test_what_was_changed_is_not_cut(world: World, clock: time_machine.Traveller, changed: str, days: int) -> None:
+    """Whoever makes blocks look older than they are does not have authapp cut them off: the change is found."""
+    aged(world, clock)
+    change(world, f"UPDATE audit_blocks SET {changed} WHERE id <= 5")  # noqa: S608 - ours
+    assert audit_cuts.retain(world.database, timedelta(days=days)) == 0
+    assert len(blocks(world)) == 10
+    assert broken(world) == (1, None)
 
 
 def test_the_chain_goes_on_after_a_cut(world: World, clock: time_machine.Traveller) -> None:
     """However old they are, the newest block is never cut off, and the next one follows it."""
     aged(world, clock)
     last = whole(world).mac
-    audit_chain.retain(world.database, timedelta(hours=1))
+    audit_cuts.retain(world.database, timedelta(hours=1))
     assert (whole(world).blocks, whole(world).mac) == (1, last)
     sealed(world)
     assert [block.id for block in blocks(world)] == [10, 11]
     assert blocks(world)[1].previous_mac == last
 
 
-def test_the_last_mac_cut_off_still_counts(world: World, clock: time_machine.Traveller) -> None:
-    """Whoever kept the MAC of the last block that was cut off finds it still."""
+def test_a_mac_that_was_cut_off_is_not_there(world: World, clock: time_machine.Traveller) -> None:
+    """Only a block that is there has a MAC that was kept, not the note of a cut: anybody could write one."""
     aged(world, clock)
     kept = blocks(world)[4].mac
-    audit_chain.retain(world.database, timedelta(days=5, hours=1))
+    audit_cuts.retain(world.database, timedelta(days=5, hours=1))
     with world.database.reading() as db:
-        assert audit_chain.has(db, kept)
+        assert not audit_chain.has(db, kept)
 
 
 def test_a_cut_waits_for_a_day(world: World, clock: time_machine.Traveller) -> None:
     """Only a whole day of old blocks is cut, so that not every minute tells of a cut."""
     aged(world, clock)
-    assert audit_chain.retain(world.database, timedelta(days=9, hours=1)) == 0
+    assert audit_cuts.retain(world.database, timedelta(days=9, hours=1)) == 0
     assert len(blocks(world)) == 10
 
 
@@ -334,8 +364,29 @@ def test_nothing_is_cut_unsealed(world: World, clock: time_machine.Traveller) ->
     """However old an entry is: while it is in no block, it stays."""
     record(world, 2)
     clock.shift(timedelta(days=500))
-    assert audit_chain.retain(world.database, timedelta(days=1)) == 0
+    assert audit_cuts.retain(world.database, timedelta(days=1)) == 0
     assert len(world.audit("some.event")) == 2
+
+
+def test_a_chain_made_anew_is_found_by_a_kept_mac(world: World) -> None:
+    """Whoever has the entries sealed anew, changed, cannot pass the MAC that was kept for one that was cut off."""
+    sealed(world, 2)
+    kept = whole(world).mac
+    change(world, "UPDATE audit SET block_id = NULL, actor = 'somebody else'")
+    change(world, "DELETE FROM audit_blocks")
+    change(world, WRITE_CUT, cut=json.dumps({"block": 0, "mac": kept, "seal": ""}), at=CHANGES["at"])
+    sealed(world)
+    assert whole(world).mac != kept
+    with world.database.reading() as db:
+        assert not audit_chain.has(db, kept)
+
+
+@pytest.mark.parametrize("cut", [[1], "x", {"block": "x"}, 4711])
+def test_a_note_of_a_cut_that_makes_no_sense_is_none(world: World, cut: Any) -> None:
+    """What stands in place of the note of a cut, and was never written by authapp, stops no verification."""
+    sealed(world)
+    change(world, WRITE_CUT, cut=json.dumps(cut), at=CHANGES["at"])
+    assert whole(world).blocks == 1
 
 
 def test_a_forged_cut_is_found(world: World) -> None:
@@ -344,8 +395,7 @@ def test_a_forged_cut_is_found(world: World) -> None:
     forged = {"block": 1, "mac": blocks(world)[0].mac, "seal": blocks(world)[0].mac}
     change(world, "DELETE FROM audit WHERE block_id = 1")
     change(world, "DELETE FROM audit_blocks WHERE id = 1")
-    change(world, "INSERT INTO settings (key, value, updated_at) VALUES ('audit.cut', :cut, :at)",
-           cut=json.dumps(forged), at=CHANGES["at"])  # fmt: skip
+    change(world, WRITE_CUT, cut=json.dumps(forged), at=CHANGES["at"])
     assert broken(world) == (1, None)
 
 

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,11 +16,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
 
-from authapp import audit, basic, invitations, passwords, provision, user_names, user_passwords, users
+from authapp import (
+    audit,
+    basic,
+    bridge,
+    invitations,
+    passwords,
+    provision,
+    slots,
+    user_names,
+    user_passwords,
+    users,
+)
 from authapp.audit import Actor
 from authapp.basic import MOST_REMEMBERED, REMEMBERED_FOR, Remembered, Sent
 from authapp.database import Database
-from authapp.errors import BadCredentials, LoginFailed, NotAllowed
+from authapp.errors import BadCredentials, Busy, LoginFailed, NotAllowed
 from authapp.invitations import NewUser
 from authapp.logins import Identity
 from authapp.models import Role
@@ -488,6 +501,47 @@ def test_many_wrong_passwords_at_once(cast: World, hasher: CountingHasher) -> No
     reasons = [outcome.reason for outcome in at_once(*calls) if isinstance(outcome, LoginFailed)]
     assert (reasons.count("wrong"), reasons.count("locked")) == (10, 6)
     assert hasher.verified == 10
+
+
+def test_a_flood_of_one_password_leaves_threads_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those who send the same credentials at once only so many strangers wait; whoever is known does."""
+    monkeypatch.setattr(basic, "QUEUE", 0)
+    remembered, key, done = Remembered(), bytes(32), threading.Event()
+
+    def wait_as_one_who_is_known() -> None:
+        with remembered.turn(key):
+            done.set()
+
+    with remembered.turn(key, known=False):
+        with pytest.raises(Busy), remembered.turn(key, known=False):
+            pass
+        thread = threading.Thread(target=wait_as_one_who_is_known)
+        thread.start()
+        assert not done.is_set()
+    thread.join()
+    assert done.is_set()
+
+
+def test_all_who_wait_leave_threads_to_others() -> None:
+    """Strangers that wait for a turn, and those that wait to be hashed, are together fewer than the threads."""
+    assert basic.QUEUE + slots.QUEUE < bridge.THREADS
+
+
+@pytest.mark.parametrize(("address", "known"), [("192.0.2.1", True), ("198.51.100.7", False)])
+def test_who_is_known_waits_for_a_turn(
+    cast: World, monkeypatch: pytest.MonkeyPatch, address: str, known: bool
+) -> None:
+    """Whether somebody may wait for a turn when many do depends on whether they signed in there lately."""
+    identify(cast)
+    asked, real = list[bool](), Remembered.turn
+
+    def turn(self: Remembered, key: bytes, *, known: bool) -> AbstractContextManager[None]:
+        asked.append(known)
+        return real(self, key, known=known)
+
+    monkeypatch.setattr(Remembered, "turn", turn)
+    refusal(cast, BOB, WRONG, address=address)
+    assert asked == [known]
 
 
 def test_a_wrong_password_holds_up_nobody_else(cast: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,13 @@ def test_a_length_that_is_too_long() -> None:
     assert ask(Bridge(echo), HALF, headers=((b"content-length", b"9999999"),)) == (200, b"")
 
 
+def test_headers_that_are_too_large() -> None:
+    """Large headers are not read, one or many: a single request of that kind could hold up a worker for minutes."""
+    large = ((b"accept", b"a" + b" " * (bridge.LARGEST_HEAD // 2)),)
+    assert ask(Bridge(echo), HALF, REST, headers=large)[0] == 200
+    assert ask(Bridge(echo), HALF, REST, headers=large * 2)[0] == 431
+
+
 def test_room_for_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
     """When a worker holds too many bytes, what carries no credentials is told first that it is busy."""
     monkeypatch.setattr(bridge, "HELD", 30)
@@ -153,12 +160,14 @@ def refused(status: int, path: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[
     """Send what is refused with this status; return headers and text of the answer."""
     monkeypatch.setattr(bridge, "BODY_TIME", 0.01)
     monkeypatch.setattr(bridge, "HELD", 10 if status == 503 else 1000)
-    head, text = answered(Bridge(echo), *((HALF, CUT) if status == 400 else (HALF,)), path=path)
+    headers = ((b"accept", b"a" + b" " * bridge.LARGEST_HEAD),) if status == 431 else ()
+    messages = (HALF, CUT) if status == 400 else (HALF,)
+    head, text = answered(Bridge(echo), *messages, headers=headers, path=path)
     assert head["status"] == status
     return {name.decode(): value.decode() for name, value in head["headers"]}, text.decode()
 
 
-@pytest.mark.parametrize("status", [400, 408, 503])
+@pytest.mark.parametrize("status", [400, 408, 431, 503])
 def test_a_program_is_refused_with_a_problem(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below the API's address a request that was not taken in is a problem like every other refusal there."""
     headers, text = refused(status, b"/api/v1/login", monkeypatch)
@@ -168,7 +177,7 @@ def test_a_program_is_refused_with_a_problem(status: int, monkeypatch: pytest.Mo
     assert said.keys() == {"type", "title", "status", "detail"}
 
 
-@pytest.mark.parametrize("status", [400, 408, 503])
+@pytest.mark.parametrize("status", [400, 408, 431, 503])
 def test_people_are_refused_with_a_page(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere it is a page in the app's style, which says in a sentence what happened."""
     headers, text = refused(status, b"/login", monkeypatch)

@@ -6,7 +6,7 @@ import argon2
 import pytest
 from werkzeug.security import generate_password_hash
 
-from authapp import passwords
+from authapp import passwords, slots
 from authapp.errors import Busy, WeakPassword
 from authapp.passwords import POLICIES
 from tests.hasher import CountingHasher
@@ -146,8 +146,18 @@ def test_signs_that_read_as_letters_cost_no_more_than_others(monkeypatch: pytest
 
 def test_who_judges_waits_for_others_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """While others keep the judge busy, a password is neither taken nor refused: it has to be sent again."""
-    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
-    with passwords._ONE_AT_A_TIME, pytest.raises(Busy):
+    monkeypatch.setattr(slots, "PATIENCE", 0.01)
+    monkeypatch.setattr(passwords.JUDGED, "_taken", 1)  # by somebody else
+    with pytest.raises(Busy):
+        POLICIES["nist"].broken("Correct-horse battery")
+
+
+def test_few_wait_to_be_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who are too many are told so at once: each that waits holds a thread of the server."""
+    monkeypatch.setattr(slots, "PATIENCE", 3600)
+    monkeypatch.setattr(slots, "QUEUE", 0)
+    monkeypatch.setattr(passwords.JUDGED, "_taken", 1)  # by somebody else
+    with pytest.raises(Busy):
         POLICIES["nist"].broken("Correct-horse battery")
 
 

@@ -202,6 +202,13 @@ def test_too_large_a_form(cast: World, length: int) -> None:
 BODIES = [b"", b"\xff\xfe", b"username=%ff%fe&password=%00", b"&&&===", b"username[]=a&username[]=b", b"{}"]
 
 
+def test_a_field_without_a_name(cast: World) -> None:
+    """A form in parts, whose fields may have no name, is none of ours: it is refused, and is no mistake of ours."""
+    body = b"--x\r\nContent-Disposition: form-data\r\n\r\nada\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    assert cast.browser().client.post("/login", data=body, content_type=kind).status_code == 400
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", "a/b; boundary="]
 )
@@ -266,6 +273,12 @@ def test_programs_get_problems_from_pages(cast: World, accept: str) -> None:
 @pytest.mark.parametrize("accept", ["text/html", "*/*", "", "text/html,application/json;q=0.9", "rubbish"])
 def test_people_get_pages(cast: World, accept: str) -> None:
     """Everybody else gets a page."""
+    assert cast.browser().get("/nowhere", headers={"Accept": accept}).mimetype == "text/html"
+
+
+def test_an_endless_wish_is_not_read(cast: World) -> None:
+    """What is longer than any browser or program writes is not read: that could take all of a worker's time."""
+    accept = f"application/json,{'text/plain,' * 100}"
     assert cast.browser().get("/nowhere", headers={"Accept": accept}).mimetype == "text/html"
 
 

@@ -143,9 +143,9 @@ def test_last_sign_in_is_told_wherever_one_goes(cast: World) -> None:
 
 
 def test_a_file_is_no_user_name(cast: World) -> None:
-    """A file sent in place of the user name counts as nothing typed."""
+    """A file sent in place of the user name comes in a form that is none of ours."""
     answer = cast.browser().post("/login", {"username": (BytesIO(b"bob"), "bob"), "password": PASSWORD})
-    assert answer.status_code == 422
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("name", [BOB, "nobody", ADA])
