@@ -3,15 +3,13 @@
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from authapp import contents
+from authapp import contents, nodes
 from authapp.config.options import OPTIONS
 from authapp.database import Database, opened, reason_of, upgrade
 from authapp.errors import CannotMove
 
 DATABASE_URL = "database.url"
 OWN = "alembic_version"
-# Who serves the old database does not serve the new one, and must not seem to for a minute.
-LEFT_OUT = frozenset({"nodes"})
 
 
 def target_url(text: str) -> str:
@@ -26,8 +24,9 @@ def target_url(text: str) -> str:
 
 
 def copy(source: Database, url: str) -> dict[str, int]:
-    """Copy every row but the list of nodes into the empty database at a URL; return how many of each table.
+    """Copy every row into the empty database at a URL, and return how many of each table.
 
+    Nodes that serve the old database do not seem to serve the new one.
     Raises CannotMove, and StartError when the database cannot be reached; then it holds no row.
     """
     try:
@@ -39,7 +38,9 @@ def copy(source: Database, url: str) -> dict[str, int]:
             with contents.snapshot(source) as old, target.writing() as new:
                 contents.keep_writers_out(new.connection())
                 _require_empty(new.connection())
-                return contents.copy(old, new.connection(), LEFT_OUT)
+                copied = contents.copy(old, new.connection())
+                nodes.let_all_be_silent(new)
+                return copied
     except SQLAlchemyError as error:
         raise CannotMove(f"Nothing was copied: {reason_of(error)}.") from None
 

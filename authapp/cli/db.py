@@ -204,9 +204,7 @@ def copy_command(locations: Locations, to: str | None, *, as_json: bool) -> None
         print_json({"to": line, "rows": rows})
         return
     _print_rows(rows)
-    click.echo(
-        "Every row has arrived; the list of nodes begins anew. Write this into config.yml, and start authapp:\n"
-    )
+    click.echo("Every row has arrived. Write this into config.yml, and start authapp again:\n")
     click.echo(f'database:\n  url: "{printable(line)}"')
     if line != url:
         click.echo("\nThe password is not shown; write it where the stars are.")
