@@ -107,7 +107,7 @@ def meant(entry: AuditEntry) -> str:
     """Say to whom it was done; empty when that is who did it, or nobody."""
     if entry.target_id is None:
         # A name nobody bears is written down as a hash: people type passwords there.
-        return "unknown user name" if entry.target else ""
+        return "a name nobody has" if entry.target else ""
     return entry.target if entry.target_id != entry.actor_id else ""
 
 

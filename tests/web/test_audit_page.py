@@ -62,7 +62,7 @@ def test_names_nobody_bears(cast: World) -> None:
     """A name nobody bears is not shown, nor what it is written down as."""
     cast.browser().sign_in("hunter2", "wrong")
     page = owner(cast).get(AUDIT).text
-    assert cells(page)[1][1:3] == ["Refused: wrong password unknown user name", "a visitor"]
+    assert cells(page)[1][1:3] == ["Refused: wrong password a name nobody has", "a visitor"]
     assert "hunter2" not in page
 
 
