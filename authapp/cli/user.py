@@ -4,7 +4,7 @@ from typing import Any, TextIO
 
 import click
 
-from authapp import directory, invitations, user_names, userlist, users
+from authapp import directory, invitations, throttle, user_names, userlist, users
 from authapp.cli.common import (
     ask_password,
     config_option,
@@ -26,6 +26,7 @@ from authapp.cli.people import (
     user_argument,
 )
 from authapp.directory import Query
+from authapp.installed import Installed
 from authapp.invitations import Invitation, NewUser, Row
 from authapp.models import Role
 from authapp.paging import LONGEST_PAGE
@@ -252,6 +253,16 @@ def unlock_command(locations: Locations, user: str, *, as_json: bool) -> None:
         installed.database, installed.live.current, find_user(installed, user).id, shell()
     )
     say(installed, found, "may try again" if was_locked else "was not locked", as_json=as_json)
+    _name_locked_networks(installed)
+
+
+def _name_locked_networks(installed: Installed) -> None:
+    """Say which networks have to wait as a whole: whoever is new there is refused, though not locked."""
+    with installed.database.reading() as db:
+        found = throttle.locks(db, installed.live.current.config.throttle)
+    if networks := [lock.network or "" for lock in found if lock.kind == throttle.NETWORK]:
+        told = "Everybody new has to wait in these networks, until a superuser lifts it on the page Locks"
+        click.echo(f"{told}: {', '.join(networks)}.", err=True)
 
 
 @user_group.command("delete")

@@ -237,6 +237,17 @@ def test_unlocking_nobody(run: Run, cast: World) -> None:
     assert cast.tables() == before
 
 
+def test_unlocking_in_a_locked_network(run: Run, cast: World) -> None:
+    """Where a whole network has to wait, unlocking one user does not help, and the command says so."""
+    cast.write_config("throttle: {network-attempts: 2}\n")
+    for name in ("nobody", "somebody"):
+        cast.browser().sign_in(name, "Not the password")
+    result = run("user", "unlock", BOB)
+    assert result.stdout == "bob was not locked.\n"
+    assert "Everybody new has to wait in these networks" in result.stderr
+    assert result.stderr.endswith(": 127.0.0.1.\n")
+
+
 def test_unlocking_after_a_slip(run: Run, cast: World) -> None:
     """One wrong password locks nobody, so nothing is said or recorded to have been unlocked."""
     cast.browser().sign_in(BOB, "Not the password")
