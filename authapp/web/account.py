@@ -9,10 +9,10 @@ from authapp.errors import (
     LoginFailed,
     Pinned,
     SamePassword,
-    SessionNotFound,
     WeakPassword,
     WrongPassword,
 )
+from authapp.paging import PAGE
 from authapp.web.errors import retry_after, status_of
 from authapp.web.forms import FullNameForm, NewPasswordForm, text
 from authapp.web.identity import WELCOME, renew_browser, who, whoever
@@ -107,10 +107,10 @@ def password_submit() -> Response | tuple[str, int] | tuple[str, int, dict[str, 
 @bp.get("/account/sessions")
 @access("user", people=True)
 def all_sessions() -> str:
-    """List one's own sessions."""
+    """List one's own sessions, the newest of them: to say what a browser calls itself takes a while."""
     with database().reading() as db:
-        mine = sessions.all_of(db, effective().config.session, who().user_id)
-    return render_template("account/sessions.html", sessions=mine, my_session=who().session_id)
+        mine = sessions.all_of(db, effective().config.session, who().user_id, limit=PAGE + 1)
+    return render_template("account/sessions.html", sessions=mine, most=PAGE, my_session=who().session_id)
 
 
 @bp.post("/account/sessions/<session_id>/end")
@@ -119,8 +119,7 @@ def end_session(session_id: str) -> Response:
     """End one of one's own sessions."""
     me = who()
     with database().reading() as db:
-        if session_id not in {mine.id for mine in sessions.all_of(db, effective().config.session, me.user_id)}:
-            raise SessionNotFound
+        sessions.get(db, effective().config.session, session_id, of=me.user_id)
     sessions.revoke(database(), session_id, visitor("form", me))
     flash("That browser is signed out.")
     return redirect(url_for("account.all_sessions"), 303)

@@ -18,6 +18,7 @@ from authapp import (
 )
 from authapp.errors import BadFullName, BadUsername, NotAllowed, Pinned, Refused, UsernameTaken
 from authapp.models import User
+from authapp.paging import PAGE
 from authapp.web.errors import status_of
 from authapp.web.forms import EditUserForm, TypedForm, text
 from authapp.web.identity import who
@@ -153,7 +154,8 @@ def _page(user: User, form: EditUserForm) -> str:
             listed=listed,
             fixed_name=user_names.why_name_is_fixed(db, effective(), user, visitor("form", who())),
             form=form,
-            sessions=sessions.all_of(db, effective().config.session, user.id),
+            sessions=sessions.all_of(db, effective().config.session, user.id, limit=PAGE + 1),
+            most=PAGE,
             tokens=issued_tokens.of_user(db, effective().config.session, user.id),
             history=audit_log.history(db, user.id, before=_before(), limit=ENTRIES),
             more=ENTRIES,

@@ -293,6 +293,18 @@ def test_own_sessions_are_listed(cast: World) -> None:
     assert end_of(other).startswith(f"{SESSIONS}/")
 
 
+def test_the_newest_sessions_are_shown(cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many sessions the newest are shown, and that there are more; thousands would take minutes to name."""
+    there, here = signed_in(cast, BOB), signed_in(cast, BOB)
+    assert "there are more" not in here.get(SESSIONS).text
+    monkeypatch.setattr("authapp.web.account.PAGE", 1)
+    page = here.get(SESSIONS).text
+    assert [("This browser" in row) for row in rows_of(page)] == [True]
+    assert "These are the newest 1; there are more." in page
+    here.post(f"{SESSIONS}/end", form=SESSIONS)
+    assert not there.is_signed_in()
+
+
 def test_session_is_ended(cast: World) -> None:
     """Ending one of one's sessions signs that browser out at its next click, and no other one."""
     there, elsewhere, here = browser_called(cast, FIREFOX), signed_in(cast, BOB), signed_in(cast, BOB)

@@ -240,6 +240,16 @@ def test_sessions_of_the_user(cast: World) -> None:
     assert (bob.is_signed_in(), phone.is_signed_in()) == (False, True)
 
 
+def test_the_newest_sessions_of_the_user(cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever signs in thousands of times cannot keep superusers from opening the page: the newest are shown."""
+    monkeypatch.setattr("authapp.web.user.PAGE", 1)
+    browser_called(cast, FIREFOX)
+    browser_called(cast, SAFARI)
+    shown = section(signed_in(cast).get(at(cast)).text, "Sessions")
+    assert len(rows_of(shown)) == 1
+    assert "there are more" in shown
+
+
 def test_user_is_signed_out_everywhere(cast: World) -> None:
     """All sessions of a user end with one button, and the page says how many they were."""
     browsers, dora, ada, page = (
