@@ -29,6 +29,7 @@ from authapp.pulse import Pulse
 from authapp.sqlite_file import FileId
 
 CONNECTIONS = 2000  # a worker holds at once; one that sends nothing for 30 seconds is closed
+HEAD_BUFFER = 64 * 1024  # bytes of a head that a connection may hold; the bridge takes half of it
 OPEN_FILES = 8192  # connections and all else, where the system lets a process have so many
 KILL_TIMEOUT = 15  # seconds a worker has to finish what is in flight
 
@@ -106,6 +107,7 @@ def _serve(host: str, port: int, workers: int, loader: Loader, seconds_to_leave:
 
     from granian import Granian  # noqa: PLC0415 - see above
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - see above
+    from granian.http import HTTP1Settings  # noqa: PLC0415 - see above
     from granian.log import LogLevels  # noqa: PLC0415 - see above
 
     # A forked worker would share the parent's threads and open database files.
@@ -119,6 +121,7 @@ def _serve(host: str, port: int, workers: int, loader: Loader, seconds_to_leave:
         backpressure=CONNECTIONS,
         backlog=CONNECTIONS,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=HEAD_BUFFER),
         websockets=False,
         log_level=LogLevels.error,
         respawn_failed_workers=True,

@@ -159,7 +159,8 @@ def test_two_headers(shared: Server) -> None:
     for one, other in product(some, some):
         lines = [f"Authorization: {one}", f"Authorization: {other}", CLOSE]
         found[one, other] = statuses(exchange(shared, written(shared, *lines)))
-    assert {pair: status for pair, status in found.items() if status != [401]} == {}
+    # Two long ones are too large together, and nobody looks at them.
+    assert {pair: status for pair, status in found.items() if status not in ([401], [431])} == {}
 
 
 def test_a_page_with_two_headers(shared: Server) -> None:

@@ -52,6 +52,18 @@ def test_slow_clients(shared: Server, sent: bytes) -> None:
         assert shared.answers()
 
 
+def test_half_a_head_that_is_too_large(shared: Server) -> None:
+    """A head that grows and grows is refused before its end: many of them must not take all memory."""
+    answer = None
+    with (
+        suppress(ConnectionError),  # the server may have hung up before all is sent
+        closing(socket.create_connection(("127.0.0.1", shared.port), timeout=60)) as connection,
+    ):
+        connection.sendall(HALF_HEAD + b"X-A: " + b"a" * 100_000)
+        answer = connection.recv(12)
+    assert answer in (b"HTTP/1.1 431", None)
+
+
 @pytest.mark.parametrize("kind", ["length", "chunks"])
 def test_half_an_upload(shared: Server, kind: str) -> None:
     """A form that is cut off after a whole field does nothing, even where what arrived would be a form."""
