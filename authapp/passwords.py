@@ -29,7 +29,7 @@ HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 # However many people sign in at once, hashing takes so many processors and 19 MiB each, and no more: in each worker
 # half of them, so that whoever is signed in already does not wait for those who try.
 SLOTS = Slots((os.cpu_count() or 1) // 2)
-# One at a time, and few that wait: all are judged like a stranger's, who never gets the last place.
+# Two are judged at a time, of strangers one: see sign_up.
 JUDGED = Slots(2)
 SHORTEST_TAG = 16  # bytes, RFC 9106 section 4
 LEGACY_PREFIXES = ("scrypt:", "pbkdf2:")
@@ -81,7 +81,7 @@ def _is_strong(password: str, context: tuple[str, ...]) -> bool:
     if not password:
         return False
     words = [word for part in context for word in (part, *re.split(r"[@.\s_-]+", part)) if word]
-    with JUDGED.take(known=False):
+    with JUDGED.take():
         return any(_score(text, [*words, "authapp"]) >= STRONG_ENOUGH for text in _judged(password))
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from authapp import audit, names, passwords, settings, throttle, user_passwords, users
 from authapp.audit import Actor
 from authapp.config.live import Snapshot
+from authapp.config.overlay import Effective
 from authapp.database import Database
 from authapp.errors import SignUpClosed, TooManyTries
 from authapp.models import KnownName, Role, new_id
@@ -30,7 +31,8 @@ def sign_up(
     bucket = throttle.bucket(effective.secret_key, ANYBODY, by.address)
     with database.reading() as db:  # before the slow look at the password
         _require_a_try(database, by, throttle.has_to_wait(db, effective.config.throttle, bucket, alone=True))
-    user_passwords.policy(effective).require(password, user_passwords.context(effective, name))
+    with passwords.JUDGED.take(known=False):
+        user_passwords.policy(effective).require(password, user_passwords.context(effective, name))
     with passwords.SLOTS.take(known=False):
         with database.writing() as db:
             taken = throttle.take(db, effective.config.throttle, bucket, alone=True)
@@ -51,6 +53,12 @@ def sign_up(
             audit.record(db, "user.signed-up", by, outcome="name taken")
         else:
             audit.record(db, "user.signed-up", by, target=user, active=active)
+
+
+def broken_rules(effective: Effective, username: str, password: str) -> list[str]:
+    """Return the texts of the policy's rules that a stranger's password breaks; raises Busy, as signing up does."""
+    with passwords.JUDGED.take(known=False):
+        return user_passwords.broken_rules(effective, username, password)
 
 
 def _require_a_try(database: Database, by: Actor, wait: timedelta | None) -> None:

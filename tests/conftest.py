@@ -32,6 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(programs)  # named in pytest_plugins it could not be imported above
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Take one worker more than there are processors: every third second a test waits for another process."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests that ask for a database, their own or their file's, on both, except those marked `sqlite`."""
     on_both = metafunc.definition.path.parent.name in ON_BOTH

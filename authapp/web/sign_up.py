@@ -51,7 +51,7 @@ def password_check() -> Response:
     """Say which of the policy's rules a password breaks, while it is being typed."""
     _require_open()
     username, password = request.form.get("username", ""), request.form.get("password", "")
-    return jsonify(user_passwords.broken_rules(effective(), username, password))
+    return jsonify(rule.broken_rules(effective(), username, password))
 
 
 def _require_open() -> None:

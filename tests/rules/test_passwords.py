@@ -6,11 +6,11 @@ import argon2
 import pytest
 from werkzeug.security import generate_password_hash
 
-from authapp import passwords, slots
+from authapp import passwords, sign_up, slots
 from authapp.errors import Busy, WeakPassword
 from authapp.passwords import POLICIES
 from tests.hasher import CountingHasher
-from tests.world import PASSWORD
+from tests.world import PASSWORD, World
 
 TWELVE, EIGHT, FIFTEEN = "at least 12 characters", "at least 8 characters", "at least 15 characters"
 LOWER, UPPER, DIGIT = "a lower-case letter", "an upper-case letter", "a digit"
@@ -146,19 +146,20 @@ def test_signs_that_read_as_letters_cost_no_more_than_others(monkeypatch: pytest
 
 def test_who_judges_waits_for_others_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """While others keep the judge busy, a password is neither taken nor refused: it has to be sent again."""
-    monkeypatch.setattr(slots, "PATIENCE", 0.01)
-    monkeypatch.setattr(passwords.JUDGED, "_taken", 1)  # by somebody else
+    monkeypatch.setattr(slots, "LONG_PATIENCE", 0.01)
+    monkeypatch.setattr(passwords.JUDGED, "_taken", 2)  # by others
     with pytest.raises(Busy):
         POLICIES["nist"].broken("Correct-horse battery")
 
 
-def test_few_wait_to_be_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who are too many are told so at once: each that waits holds a thread of the server."""
+def test_few_strangers_wait_to_be_judged(cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers who are too many are told so at once, as each that waits holds a thread; others need not wait."""
     monkeypatch.setattr(slots, "PATIENCE", 3600)
     monkeypatch.setattr(slots, "QUEUE", 0)
-    monkeypatch.setattr(passwords.JUDGED, "_taken", 1)  # by somebody else
+    monkeypatch.setattr(passwords.JUDGED, "_taken", 1)  # by another stranger
+    assert POLICIES["nist"].broken("Correct-horse battery") == []
     with pytest.raises(Busy):
-        POLICIES["nist"].broken("Correct-horse battery")
+        sign_up.broken_rules(cast.snapshot.effective, "erin", "Correct-horse battery")
 
 
 def test_strength_looks_at_the_first_72_characters() -> None:

@@ -218,7 +218,7 @@ def test_no_value_is_logged(bad: BadEdit) -> None:
 def test_a_mended_file_counts_at_once(bad: BadEdit) -> None:
     """When the bad file is mended, its values are in force and the notice is gone, without a restart."""
     bad.server.write_config(named("Edition-2"))
-    every_worker(lambda: shows(bad.server, "Edition-2"), "every worker shows the new name")
+    every_worker_looks(lambda: shows(bad.server, "Edition-2"), "every worker shows the new name")
     assert "config.yml, line" not in bad.server.client().get("/login").text
 
 
