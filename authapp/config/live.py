@@ -123,20 +123,22 @@ class LiveConfig:
                 self._lock.release()
         return self._snapshot
 
-    def look(self) -> None:
-        """Look now, and read what changed."""
+    def look(self) -> bool:
+        """Look now, and read what changed; returns False when that was put off, and another look is due soon."""
         with self._lock:
             self._next_look = time.monotonic() + LOOK_INTERVAL
             signature = tuple(stat_of(path) for path in self._watched)
             try:
                 if signature == self._seen:
                     self._look_at_settings()
-                elif self._settled(self._watched, signature):
-                    self._read()
+                    return True
+                return self._settled(self._watched, signature) and self._read()
             except NotNow:
                 self._next_look = time.monotonic() + RETRY_INTERVAL
+                return False
             except Exception as error:  # noqa: BLE001 - a file that breaks our code must not end the last good config
                 self._give_up(signature, error)
+                return True
 
     def _give_up(self, signature: tuple[Signature, ...], error: Exception) -> None:
         """Treat a file that could not be checked as a bad one; the error's text might repeat a secret."""
@@ -171,18 +173,19 @@ class LiveConfig:
             self._next_look = now + SETTLE_TIME
         return settled
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
         rows = self._load()
         had_one = self._start.had_file or (self._good is not None and self._good.signature[0] is not None)
         examined = examine(self.locations, rows, start=self._start, had_one=had_one, running=self._good is not None)
         if not examined.stood_still or not self._settled(examined.watched, examined.signature):
             self._next_look = time.monotonic() + SETTLE_TIME
-            return
+            return False
         if examined.problems:
             self._refuse(examined, examined.problems)
         else:
             self._take(examined)
         self._watched, self._seen = examined.watched, examined.signature
+        return True
 
     def _take(self, examined: Examined) -> None:
         changed = self._good is None or self._withheld or examined.given != self._good.given

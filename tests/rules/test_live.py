@@ -606,6 +606,18 @@ def test_the_old_config_stays_until_the_database_answers(stage: Stage) -> None:
     assert [reading.edited for reading in stage.adopted] == [False, True]
 
 
+def test_a_look_tells_whether_it_was_put_off(stage: Stage) -> None:
+    """Who looks learns whether what the file says is in force, or waits for the database or for the file."""
+    stage.save(TWO, age=1.0)
+    stage.database_answers = False
+    assert not stage.live.look()
+    stage.database_answers = True
+    assert stage.live.look()
+    assert stage.name == "Two"
+    stage.save(THREE)
+    assert not stage.live.look()
+
+
 def test_a_change_of_settings_waits_for_the_database(stage: Stage) -> None:
     """A change that cannot be taken over now is taken over later."""
     stage.rows["workspace.name"] = "Other"
