@@ -28,6 +28,11 @@ class Guessed:
     checks: int = 0
     victim_got_in: bool = False
 
+    @property
+    def turned_away(self) -> int:
+        """How many were told to come back later, because too many waited for a place where passwords are hashed."""
+        return self.statuses.count(503)
+
 
 def by_form(server: Server, username: str, password: str) -> int:
     """Try a password on the sign-in page, with the CSRF token of a page that was opened for it."""
@@ -92,7 +97,7 @@ def judge(road: str, found: Guessed) -> list[str]:
 
 def run() -> Outcome:
     """Guess on each road, one after the other and sixteen at once."""
-    outcome = Outcome("guessing, one's own script")
+    outcome, turned_away = Outcome("guessing, one's own script"), 0
     with target() as server:
         for at_once in (1, 16):
             for road, way in ROADS.items():
@@ -102,6 +107,9 @@ def run() -> Outcome:
                 outcome.requests += len(found.statuses)
                 outcome.findings += judge(name, found)
                 outcome.wrong_2xx += sum(status < 400 for status in found.statuses)
-                outcome.notes.append(f"{name}: {found.checks} checks for {len(found.statuses)} tries")
-        outcome.errors = errors_logged(server)
+                turned_away += found.turned_away
+                outcome.notes.append(
+                    f"{name}: {found.checks} checks for {len(found.statuses)} tries, {found.turned_away} turned away"
+                )
+        outcome.errors = errors_logged(server) - turned_away
     return outcome
