@@ -108,8 +108,7 @@ def run() -> Outcome:
                 outcome.findings += judge(name, found)
                 outcome.wrong_2xx += sum(status < 400 for status in found.statuses)
                 turned_away += found.turned_away
-                outcome.notes.append(
-                    f"{name}: {found.checks} checks for {len(found.statuses)} tries, {found.turned_away} turned away"
-                )
+                counted = f"{found.checks} checks for {len(found.statuses)} tries, {found.turned_away} turned away"
+                outcome.notes.append(f"{name}: {counted}")
         outcome.errors = errors_logged(server) - turned_away
     return outcome
