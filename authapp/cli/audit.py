@@ -16,7 +16,7 @@ def audit_group() -> None:
     """Look at what happened, and verify the record of it."""
 
 
-@audit_group.command("verify")
+@audit_group.command("verify", short_help="Look whether somebody changed the record.")
 @config_option
 @click.option("--expect", metavar="MAC", help="A MAC that an earlier verification printed; it must still be there.")
 @json_option

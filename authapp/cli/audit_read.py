@@ -10,7 +10,7 @@ import click
 
 from authapp import audit_log, paths
 from authapp.audit_log import Wanted
-from authapp.cli.common import config_option, existing, json_option, print_json, print_table, shell
+from authapp.cli.common import config_option, existing, json_option, print_json, print_table, printable, shell
 from authapp.cli.people import UserName
 from authapp.database import Database
 from authapp.errors import UserNotFound
@@ -70,7 +70,7 @@ def list_command(locations: Locations, asked: dict[str, str], limit: int, *, as_
         click.echo("Nothing found.", err=True)
 
 
-@click.command("export")
+@click.command("export", short_help="Write all that happened into a new file.")
 @config_option
 @filter_options
 @click.option("--format", "form", type=click.Choice(FORMATS), help="What FILE ends in, unless it is given.")
@@ -90,6 +90,7 @@ def export_command(locations: Locations, asked: dict[str, str], form: str | None
         raise click.ClickException(f"There is already a file {file}; name a new one.") from None
     except OSError as error:
         raise click.ClickException(f"The file {file} cannot be written ({error.strerror}).") from None
+    click.echo(f"{printable(str(file))} holds the entries, the newest first.")
 
 
 def _format_of(file: Path | None) -> str:

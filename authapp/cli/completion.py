@@ -15,7 +15,7 @@ fish: authapp completion fish > ~/.config/fish/completions/authapp.fish
 """
 
 
-@click.command("completion", help=HELP)
+@click.command("completion", short_help="Print a script for a shell to complete commands.", help=HELP)
 @config_unread
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context

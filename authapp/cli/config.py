@@ -59,7 +59,7 @@ def _naming(file: str, locations: Locations) -> Locations:
     return replace(paths.locate(file), variables=locations.variables, env_file=locations.env_file)
 
 
-@config_group.command("show")
+@config_group.command("show", short_help="Print every option, its value and its layer.")
 @config_option
 @json_option
 def config_show(locations: Locations, *, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def config_show(locations: Locations, *, as_json: bool) -> None:
         print_table(("OPTION", "VALUE", "FROM"), [(one.key, one.text, one.supplier) for one in explained])
 
 
-@config_group.command("explain")
+@config_group.command("explain", short_help="Print what each layer says of an option.")
 @click.argument("key")
 @config_option
 @json_option
@@ -101,7 +101,7 @@ def _print_layers(one: Explained) -> None:
         click.echo(f"  {one.note}.")
 
 
-@config_group.command("set")
+@config_group.command("set", short_help="Set an option in the Settings table.")
 @click.argument("key")
 @click.argument("value")
 @config_option
@@ -113,7 +113,7 @@ def config_set(locations: Locations, key: str, value: str) -> None:
     _say_now(installed, wanted)
 
 
-@config_group.command("unset")
+@config_group.command("unset", short_help="Take an option out of the Settings table.")
 @click.argument("key")
 @config_option
 def config_unset(locations: Locations, key: str) -> None:
@@ -170,7 +170,7 @@ def config_example() -> None:
     click.echo(example(), nl=False)
 
 
-@config_group.command("import")
+@config_group.command("import", short_help="Print a config made from another tool's.")
 @config_unread
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.option("--allow-none", is_flag=True, help="Where nobody had to sign in, let it stay so.")

@@ -38,7 +38,7 @@ def db_group() -> None:
 # -- the schema -----------------------------------------------------------------------------------------------
 
 
-@db_group.command("status")
+@db_group.command("status", short_help="Say which database it is, and what is in it.")
 @config_option
 @json_option
 def status_command(locations: Locations, *, as_json: bool) -> None:
@@ -95,7 +95,7 @@ def upgrade_command(locations: Locations) -> None:
 # -- backups --------------------------------------------------------------------------------------------------
 
 
-@db_group.command("backup")
+@db_group.command("backup", short_help="Write everything into a new file.")
 @config_option
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
@@ -112,7 +112,7 @@ def backup_command(locations: Locations, file: Path, *, as_json: bool) -> None:
         click.echo("Keep it as safe as the database: whoever has it has every password's hash.")
 
 
-@db_group.command("restore")
+@db_group.command("restore", short_help="Put a backup in the place of everything.")
 @config_option
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask for the word.")
@@ -184,7 +184,7 @@ def _users(rows: dict[str, int]) -> str:
 # -- moving ---------------------------------------------------------------------------------------------------
 
 
-@db_group.command("copy")
+@db_group.command("copy", short_help="Copy everything into a PostgreSQL database.")
 @config_option
 @click.option("--to", "to", metavar="URL", help=f"An empty PostgreSQL database; or say it in {COPY_TO}.")
 @json_option

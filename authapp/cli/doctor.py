@@ -10,7 +10,7 @@ from authapp.doctor.case import find
 from authapp.doctor.finding import Finding, State
 
 
-@click.command()
+@click.command(short_help="Check the installation, and say what to do.")
 @click.option("--config", "config_file", metavar="PATH", help="The config file.")
 @click.option("--env-file", metavar="PATH", help="A file of environment variables; the real ones beat it.")
 @json_option

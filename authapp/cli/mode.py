@@ -17,7 +17,7 @@ from authapp.modes import Rehearsal
 from authapp.paths import Locations
 
 
-@click.group("mode")
+@click.group("mode", short_help="Look at the mode, or rehearse a change of it.")
 def mode_group() -> None:
     """Look at the mode, rehearse the change to basic, or go back to none."""
 
@@ -45,7 +45,7 @@ class _Wanted:
     problems: list[Problem]
 
 
-@mode_group.command("check")
+@mode_group.command("check", short_help="Rehearse the change from none to basic.")
 @click.argument("mode", type=click.Choice([modes.BASIC]))
 @config_option
 @json_option
@@ -151,7 +151,7 @@ def secret_group() -> None:
     """Look after the secret key."""
 
 
-@secret_group.command("rotate")
+@secret_group.command("rotate", short_help="Make a new secret key, and sign everybody out.")
 @config_option
 def secret_rotate(locations: Locations) -> None:
     """Make a new secret key: everybody is signed out, and every JWT ends; API tokens live on."""

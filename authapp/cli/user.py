@@ -78,7 +78,7 @@ def show_command(locations: Locations, user: str, *, as_json: bool) -> None:
             click.echo(f"{name}: {printable(value)}")
 
 
-@user_group.command("add")
+@user_group.command("add", short_help="Create a user, or many from a list.")
 @config_option
 @click.argument("username", required=False)
 @click.option("--full-name", help="What people call the user.")
@@ -164,7 +164,7 @@ def activate_command(locations: Locations, user: str, *, as_json: bool) -> None:
     say(installed, changed, "may sign in already" if found.is_active else "may sign in now", as_json=as_json)
 
 
-@user_group.command("deactivate")
+@user_group.command("deactivate", short_help="Keep a user from signing in.")
 @config_option
 @user_argument
 @json_option
@@ -226,7 +226,7 @@ def rename_command(locations: Locations, user: str, username: str, *, as_json: b
     say(installed, changed, what, as_json=as_json)
 
 
-@user_group.command("reset-password")
+@user_group.command("reset-password", short_help="Give a user a new initial password.")
 @config_option
 @user_argument
 @json_option
