@@ -75,6 +75,15 @@ def adopt(
     return () if reading.changed else _check(database, reading, here)
 
 
+def withheld_at_start(
+    database: Database, here: Here, effective: Effective, given: GivenCredentials
+) -> Problem | None:
+    """Return why a process that starts now would not adopt the credentials, or None. Slow, as hashing is."""
+    if effective.config.auth.mode == modes.NONE:
+        return None
+    return withheld.why(database, here, Reading(effective, given, changed=True, edited=False))
+
+
 def _check(database: Database, reading: Reading, here: Here) -> tuple[Problem, ...]:
     """Return what was given and does not count, in a process that goes on with what is stored.
 

@@ -30,6 +30,7 @@ from authapp.config.provenance import Explained, explain, explain_all, facts
 from authapp.database import Database, DatabaseError, database_url, opened, reason_of, require_schema, sqlite_file
 from authapp.errors import CannotImport, ConfigError, Problem, SchemaOutdated
 from authapp.installed import Installed
+from authapp.nodes import Here
 from authapp.paths import Locations
 
 
@@ -156,11 +157,20 @@ def _effective(locations: Locations) -> Effective:
         with opened(url) as database:
             require_schema(database)
             with database.reading() as db:
-                return examine(locations, settings.load_all(db)).effective
+                examined = examine(locations, settings.load_all(db))
+            _warn_of_withheld(database, locations, examined)
+            return examined.effective
     except (DatabaseError, SchemaOutdated) as error:
         reason = error if isinstance(error, SchemaOutdated) else f"The database cannot be used: {reason_of(error)}."
         click.echo(f"The Settings table is left out. {reason}", err=True)
         return examined.effective
+
+
+def _warn_of_withheld(database: Database, locations: Locations, examined: Examined) -> None:
+    """Say that the credentials which are given are not those that count, where a start would not adopt them."""
+    here = Here.of(locations)
+    if problem := adoption.withheld_at_start(database, here, examined.effective, examined.given):
+        click.echo(f"worth a look: {problem}", err=True)
 
 
 @config_group.command("example")

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from authapp import modes, nodes, withheld
-from authapp.config.live import Reading
+from authapp import adoption, nodes
 from authapp.doctor.case import Case
 from authapp.doctor.finding import Finding, State, of_problem, ok
 from authapp.nodes import Here
@@ -28,8 +27,7 @@ def others(case: Case) -> Iterator[Finding]:
 
 def _withheld(case: Case, here: Here) -> Iterator[Finding]:
     """Say why the next start would not adopt the credentials."""
-    if case.database is None or case.effective.config.auth.mode == modes.NONE:
+    if case.database is None:
         return
-    reading = Reading(case.effective, case.examined.given, changed=True, edited=False)
-    if problem := withheld.why(case.database, here, reading):
+    if problem := adoption.withheld_at_start(case.database, here, case.effective, case.examined.given):
         yield of_problem(NODES, problem, State.LOOK)

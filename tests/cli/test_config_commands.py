@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from authapp import nodes
 from authapp.config.environment import own_name
 from authapp.config.options import OPTIONS, PASSWORD_KEYS
+from authapp.nodes import Here
 from tests.cli.commands import Run, credentials, is_one_sentence, printed, problems_of, said
 from tests.samples import CANARY, in_file
 from tests.world import ADA, CHEAPEST, OTHER_PASSWORD, World
@@ -95,6 +97,19 @@ def test_show_changes_nothing(run: Run, cast: World) -> None:
 
 
 # -- explain --------------------------------------------------------------------------------------------------
+
+
+def test_credentials_that_would_be_withheld(run: Run, cast: World) -> None:
+    """Whoever asks what the file says learns that its credentials do not count, and which node is against it."""
+    cast.write_credentials(password=OTHER_PASSWORD)
+    here, given = Here("web-2", "/etc/authapp/config.yml", "other", 4711), cast.snapshot
+    nodes.beat(cast.database, here, given.effective, nodes.compare(cast.database, given))
+    cast.stop()
+    cast.write_credentials()
+    for words in (["config", "show"], ["config", "explain", "server.basic-auth.username", "--json"]):
+        result = run(*words)
+        assert (result.exit_code, result.stderr.count("the node web-2 (/etc/authapp/config.yml")) == (0, 1)
+        assert "worth a look: config.yml:4:5 server.basic-auth.password: this was replaced" in result.stderr
 
 
 def test_explain_tells_every_layer(run: Run, cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
