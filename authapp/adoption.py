@@ -287,4 +287,4 @@ def _lift_lock(database: Database, effective: Effective, by: Actor) -> None:
     bucket = logins.bucket_of(effective, credentials.username, "")
     with database.writing() as db:
         if throttle.lift(db, bucket.account, networks=True):
-            audit.record(db, "sign-in.unlocked", by, target=users.find(db, credentials.username))
+            audit.record(db, audit.UNLOCKED, by, target=users.find(db, credentials.username))

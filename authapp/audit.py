@@ -13,6 +13,7 @@ from authapp.models import AuditEntry, User
 SIGN_IN = "sign-in"
 SET_UP = "setup.completed"  # signs the owner in, too
 EXPORTED = "audit.exported"
+UNLOCKED = "sign-in.unlocked"
 SUCCESS = "success"
 BASIC, API = "basic", "api"  # the roads of programs: HTTP Basic, and all else below /api
 MODE_NONE = "mode none"  # the road of everybody where nobody signs in

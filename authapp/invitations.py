@@ -204,16 +204,3 @@ def reset_password(database: Database, effective: Effective, user_id: str, by: A
         throttle.lift(db, throttle.account_of(effective.secret_key, user.username_key))
         audit.record(db, "user.password-reset", by, target=user, sessions=ended.sessions, tokens=ended.tokens)
     return Invitation(user, password, user_passwords.initial_password_dies_at(effective, user))
-
-
-def unlock(database: Database, effective: Effective, user_id: str, by: Actor) -> tuple[User, bool]:
-    """Let a user try again who was made to wait; return the user, and whether there was a wait to lift."""
-    with database.writing() as db:
-        settings.hold(db)
-        permissions.require(db, by, permissions.RESET)
-        user = users.get(db, user_id)
-        account = throttle.account_of(effective.secret_key, user.username_key)
-        was_locked = bool(throttle.locked(db, effective.config.throttle, [account]))
-        if throttle.lift(db, account) and was_locked:
-            audit.record(db, "sign-in.unlocked", by, target=user)
-    return user, was_locked

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from authapp import audit, permissions, settings, throttle
+from authapp import audit, permissions, settings, throttle, users
 from authapp.audit import Actor
 from authapp.config.overlay import Effective
 from authapp.database import Database
@@ -30,6 +30,15 @@ class Seen:
         return self.lock.key.replace("/", "-")
 
 
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """Who may try again: the user, whether they had to wait, and the networks of which all had to."""
+
+    user: User
+    was_locked: bool
+    networks: tuple[str, ...] = ()
+
+
 def seen(db: Session, effective: Effective) -> Sequence[Seen]:
     """Return who has to wait now, the longest first; `MOST` of them."""
     found = throttle.locks(db, effective.config.throttle, MOST)
@@ -48,8 +57,37 @@ def lift(database: Database, effective: Effective, lock_id: str, by: Actor) -> b
         if lock is None or not throttle.lift_lock(db, lock.key):
             return False
         user = db.get(User, lock.user_id) if lock.user_id else None
-        audit.record(db, "sign-in.unlocked", by, target=user, count=lock.kind, network=lock.network)
+        audit.record(db, audit.UNLOCKED, by, target=user, count=lock.kind, network=lock.network)
     return True
+
+
+def unlock(
+    database: Database, effective: Effective, user_id: str, by: Actor, *, networks: bool = False
+) -> Unlocked:
+    """Let a user try again who was made to wait. Raises NotAllowed, UserNotFound.
+
+    `networks`: and everybody in the networks that have to wait as a whole, because nobody knows from which one the
+    user will come.
+    """
+    with database.writing() as db:
+        settings.hold(db)
+        permissions.require(db, by, permissions.RESET)
+        user = users.get(db, user_id)
+        account = throttle.account_of(effective.secret_key, user.username_key)
+        was_locked = bool(throttle.locked(db, effective.config.throttle, [account]))
+        if throttle.lift(db, account) and was_locked:
+            audit.record(db, audit.UNLOCKED, by, target=user)
+        lifted = _lift_networks(db, effective, by) if networks else ()
+    return Unlocked(user, was_locked, lifted)
+
+
+def _lift_networks(db: Session, effective: Effective, by: Actor) -> tuple[str, ...]:
+    found = throttle.locks(db, effective.config.throttle, MOST, kind=throttle.NETWORK)
+    # In one order, or two who do this would wait for each other.
+    lifted = [lock for lock in sorted(found, key=lambda lock: lock.key) if throttle.lift_lock(db, lock.key)]
+    for lock in lifted:
+        audit.record(db, audit.UNLOCKED, by, count=lock.kind, network=lock.network)
+    return tuple(sorted(lock.network or "" for lock in lifted))
 
 
 def facts(one: Seen) -> dict[str, Any]:

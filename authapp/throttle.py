@@ -248,10 +248,10 @@ def locked(db: Session, options: Throttle, accounts: Iterable[str]) -> set[str]:
     return {account for account in db.scalars(waiting) if account is not None}
 
 
-def locks(db: Session, options: Throttle, limit: int = 500) -> Sequence[Lock]:
-    """Return who has to wait now, the longest first."""
-    rows = db.scalars(select(Tries).where(_is_used_up(options)).order_by(Tries.expires_at.desc()).limit(limit))
-    return [_lock(row) for row in rows]
+def locks(db: Session, options: Throttle, limit: int, *, kind: str = "") -> Sequence[Lock]:
+    """Return who has to wait now, the longest first; of one kind alone, if one is given."""
+    wanted = select(Tries).where(_is_used_up(options), *([Tries.key.startswith(f"{kind}/")] if kind else []))
+    return [_lock(row) for row in db.scalars(wanted.order_by(Tries.expires_at.desc()).limit(limit))]
 
 
 def lock(db: Session, options: Throttle, key: str) -> Lock | None:

@@ -297,7 +297,7 @@ class Stage:
             "audit: of an event that never happened": lambda: self._audit(Wanted(event="user.deleted")),
             "audit: older than a year": lambda: self._audit(Wanted(until=year_ago)),
             "audit: since an hour ago": lambda: self._audit(Wanted(since=clock.now() - timedelta(hours=1))),
-            "locks": lambda: self._read(lambda db: throttle.locks(db, self.effective.config.throttle)),
+            "locks": lambda: self._read(lambda db: throttle.locks(db, self.effective.config.throttle, 500)),
         }
 
     def _of_the_machine(self) -> dict[str, Callable[[], object]]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, update
 from werkzeug.test import TestResponse
 
-from authapp import directory, invitations, sessions, throttle, user_names, users
+from authapp import directory, invitations, locks, sessions, throttle, user_names, users
 from authapp.audit import Actor
 from authapp.counters import About, SqlStorage
 from authapp.directory import Query
@@ -300,7 +300,7 @@ def _by_the_rules(stage: Stage) -> Act:
         "demote": lambda on: users.set_superuser(db, on, by, superuser=False, sure=False),
         "rename": lambda on: user_names.edit(db, effective, on, by, username=NEW_NAME),
         "reset": lambda on: invitations.reset_password(db, effective, on, by),
-        "unlock": lambda on: invitations.unlock(db, effective, on, by),
+        "unlock": lambda on: locks.unlock(db, effective, on, by),
         "delete": lambda on: users.delete_all(db, [on], by),
         "end-sessions": lambda on: sessions.revoke_all(db, effective.config.session, on, by),
     }

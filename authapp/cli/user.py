@@ -4,7 +4,7 @@ from typing import Any, TextIO
 
 import click
 
-from authapp import directory, invitations, throttle, user_names, userlist, users
+from authapp import directory, invitations, locks, user_names, userlist, users
 from authapp.cli.common import (
     ask_password,
     config_option,
@@ -26,12 +26,12 @@ from authapp.cli.people import (
     user_argument,
 )
 from authapp.directory import Query
-from authapp.installed import Installed
 from authapp.invitations import Invitation, NewUser, Row
 from authapp.models import Role
 from authapp.paging import LONGEST_PAGE
 from authapp.paths import Locations
 
+NAMED = 10  # networks in a sentence
 ROLES = [role.value for role in Role]
 SORTS = [f"{sign}{sort}" for sort in directory.SORTS for sign in ("", "-")]
 
@@ -242,27 +242,20 @@ def reset_password_command(locations: Locations, user: str, *, as_json: bool) ->
     print_password(made)
 
 
-@user_group.command("unlock")
+@user_group.command("unlock", short_help="Let a user try again who was made to wait.")
 @config_option
 @user_argument
 @json_option
 def unlock_command(locations: Locations, user: str, *, as_json: bool) -> None:
-    """Let a user try again who was made to wait."""
+    """Let a user try again who was made to wait, and all others in networks that have to wait as a whole."""
     installed = existing(locations)
-    found, was_locked = invitations.unlock(
-        installed.database, installed.live.current, find_user(installed, user).id, shell()
-    )
-    say(installed, found, "may try again" if was_locked else "was not locked", as_json=as_json)
-    _name_locked_networks(installed)
-
-
-def _name_locked_networks(installed: Installed) -> None:
-    """Say which networks have to wait as a whole: whoever is new there is refused, though not locked."""
-    with installed.database.reading() as db:
-        found = throttle.locks(db, installed.live.current.config.throttle)
-    if networks := [lock.network or "" for lock in found if lock.kind == throttle.NETWORK]:
-        told = "Everybody new has to wait in these networks, until a superuser lifts it on the page Locks"
-        click.echo(f"{told}: {', '.join(networks)}.", err=True)
+    user_id = find_user(installed, user).id
+    done = locks.unlock(installed.database, installed.live.current, user_id, shell(), networks=True)
+    say(installed, done.user, "may try again" if done.was_locked else "was not locked", as_json=as_json)
+    if done.networks:
+        more = len(done.networks) - NAMED
+        told = ", ".join(done.networks[:NAMED]) + (f" and {more} more" if more > 0 else "")
+        click.echo(f"Everybody may try again in networks that had to wait as a whole: {told}.", err=True)
 
 
 @user_group.command("delete")

@@ -10,6 +10,7 @@ from authapp import (
     directory,
     invitations,
     issued_tokens,
+    locks,
     names,
     sessions,
     user_names,
@@ -71,8 +72,8 @@ def reset_password(user_id: str) -> str:
 @access("superuser", people=True, needs_proof="to unlock a user")
 def unlock(user_id: str) -> Response:
     """Let a user try again who was made to wait."""
-    user, was_locked = invitations.unlock(database(), effective(), user_id, visitor("form", who()))
-    flash(f"{user.username} may try again." if was_locked else f"{user.username} was not locked.")
+    done = locks.unlock(database(), effective(), user_id, visitor("form", who()))
+    flash(f"{done.user.username} {'may try again' if done.was_locked else 'was not locked'}.")
     return redirect(url_for("user.show", user_id=user_id), 303)
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from authapp import logins, throttle
 from tests.cli.commands import INITIAL_PASSWORD, Run, credentials, is_one_sentence, printed, said
 from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, World, signed_in
 
@@ -238,14 +239,31 @@ def test_unlocking_nobody(run: Run, cast: World) -> None:
 
 
 def test_unlocking_in_a_locked_network(run: Run, cast: World) -> None:
-    """Where a whole network has to wait, unlocking one user does not help, and the command says so."""
+    """Where a whole network has to wait, too, unlocking a user at the command line lifts that, and says so."""
     cast.write_config("throttle: {network-attempts: 2}\n")
     for name in ("nobody", "somebody"):
         cast.browser().sign_in(name, "Not the password")
     result = run("user", "unlock", BOB)
     assert result.stdout == "bob was not locked.\n"
-    assert "Everybody new has to wait in these networks" in result.stderr
-    assert result.stderr.endswith(": 127.0.0.1.\n")
+    assert result.stderr == "Everybody may try again in networks that had to wait as a whole: 127.0.0.1.\n"
+    assert signed_in(cast, BOB).is_signed_in()
+    (entry,) = cast.audit("sign-in.unlocked")
+    assert (entry.target, entry.detail) == ("", {"count": "network", "network": "127.0.0.1"})
+    assert run("user", "unlock", BOB).stderr == ""
+
+
+def test_unlocking_in_many_networks(run: Run, cast: World) -> None:
+    """Ten of the networks are named; the audit table has each."""
+    cast.write_config("throttle: {network-attempts: 1}\n")
+    effective = cast.snapshot.effective
+    for number in range(12):
+        where = logins.bucket_of(effective, f"nobody {number}", f"192.0.{number}.1")
+        with cast.database.writing() as db:
+            throttle.take(db, effective.config.throttle, where)
+    told = run("user", "unlock", BOB).stderr
+    assert told.startswith("Everybody may try again in networks that had to wait as a whole: 192.0.")
+    assert (told.count("192.0."), told.endswith(" and 2 more.\n")) == (10, True)
+    assert len(cast.audit("sign-in.unlocked")) == 12
 
 
 def test_unlocking_after_a_slip(run: Run, cast: World) -> None:

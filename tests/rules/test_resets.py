@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from authapp import invitations, logins, passwords, users
+from authapp import invitations, locks, logins, passwords, users
 from authapp.audit import Actor
 from authapp.errors import LoginFailed, NotAllowed, Pinned, Refused, UserNotFound
 from authapp.invitations import Invitation
@@ -128,7 +128,7 @@ def test_a_new_name_from_the_file_is_no_new_password(cast: World) -> None:
     assert cast.user("countess").must_change_password
 
 
-@pytest.mark.parametrize("call", [invitations.reset_password, invitations.unlock])
+@pytest.mark.parametrize("call", [invitations.reset_password, locks.unlock])
 @pytest.mark.parametrize("user_id", ["no such id", "", "\0"])
 def test_nobody_to_reset(cast: World, call: Callable[..., object], user_id: str) -> None:
     """A user who does not exist, or not any more, is told so."""
@@ -155,7 +155,7 @@ def test_a_superuser_who_is_demoted_meanwhile(cast: World, monkeypatch: pytest.M
 
 def unlock(world: World, username: str, by: Actor = SHELL) -> bool:
     """Let somebody try again; tell whether there was a wait to lift."""
-    return invitations.unlock(world.database, world.snapshot.effective, world.user(username).id, by)[1]
+    return locks.unlock(world.database, world.snapshot.effective, world.user(username).id, by).was_locked
 
 
 @pytest.mark.parametrize("name", [BOB, ADA])

@@ -13,6 +13,7 @@ from werkzeug.security import generate_password_hash
 from authapp import (
     invitations,
     issued_tokens,
+    locks,
     logins,
     modes,
     passwords,
@@ -150,9 +151,7 @@ ACTS: dict[str, Act] = {
     "renamed": partial(edit, username=NEW_NAME),
     "full name": partial(edit, full_name="Somebody Else"),
     "signed in with an old hash": sign_in,
-    "unlocked": lambda world, ways: invitations.unlock(
-        world.database, world.snapshot.effective, ways.user.id, SHELL
-    ),
+    "unlocked": lambda world, ways: locks.unlock(world.database, world.snapshot.effective, ways.user.id, SHELL),
     "put aside": take_the_name,
     "same credentials in the file": lambda world, _: world.write_credentials(),
     "same credentials in and out of the file": in_and_out,

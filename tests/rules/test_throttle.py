@@ -295,7 +295,7 @@ def test_locks_are_listed(world: World) -> None:
     for number in range(7):
         guess(world, bucket(f"name{number // 3}"))
     with world.database.reading() as db:
-        seen = {(lock.kind, lock.user_id, lock.network) for lock in throttle.locks(db, WIDE)}
+        seen = {(lock.kind, lock.user_id, lock.network) for lock in throttle.locks(db, WIDE, 10)}
     assert seen == {(throttle.TRIES, "id of name0", "192.0.2.1"), (throttle.NETWORK, None, "192.0.2.1")}
 
 
@@ -303,7 +303,7 @@ def test_a_lock_is_lifted(world: World) -> None:
     """One lock is lifted by its key, and then there are tries again."""
     take(world, times=4)
     with world.database.writing() as db:
-        (lock,) = throttle.locks(db, OPTIONS)
+        (lock,) = throttle.locks(db, OPTIONS, 10)
         assert throttle.lift_lock(db, lock.key)
     assert take(world) is None
 

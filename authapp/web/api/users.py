@@ -3,7 +3,7 @@
 from flask import jsonify
 from werkzeug.wrappers import Response
 
-from authapp import directory, invitations, issued_tokens, paging, sessions, user_edits
+from authapp import directory, invitations, issued_tokens, locks, paging, sessions, user_edits
 from authapp import users as people
 from authapp.directory import Query
 from authapp.errors import BadList
@@ -103,7 +103,7 @@ def reset_password(path: UserPath) -> Response:
 )  # fmt: skip
 def unlock(path: UserPath) -> tuple[str, int]:
     """Let a user try again who was made to wait."""
-    invitations.unlock(database(), effective(), path.user_id, visitor("api", who()))
+    locks.unlock(database(), effective(), path.user_id, visitor("api", who()))
     return "", 204
 
 
