@@ -28,7 +28,9 @@ WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
 @pytest.fixture(autouse=True)
 def _room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "QUEUE", AT_ONCE)  # who waits for the database is looked at, not who for a processor
+    # Who waits for the database is looked at, not who for a processor.
+    monkeypatch.setattr(slots, "QUEUE", AT_ONCE)
+    monkeypatch.setattr(slots, "PATIENCE", 60)
 
 
 @pytest.fixture
