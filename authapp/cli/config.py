@@ -157,9 +157,9 @@ def _effective(locations: Locations) -> Effective:
         with opened(url) as database:
             require_schema(database)
             with database.reading() as db:
-                examined = examine(locations, settings.load_all(db))
-            _warn_of_withheld(database, locations, examined)
-            return examined.effective
+                whole = examine(locations, settings.load_all(db))
+            _warn_of_withheld(database, locations, whole)
+            return whole.effective
     except (DatabaseError, SchemaOutdated) as error:
         reason = error if isinstance(error, SchemaOutdated) else f"The database cannot be used: {reason_of(error)}."
         click.echo(f"The Settings table is left out. {reason}", err=True)
