@@ -107,8 +107,9 @@ def run() -> Outcome:
                 outcome.requests += len(found.statuses)
                 outcome.findings += judge(name, found)
                 outcome.wrong_2xx += sum(status < 400 for status in found.statuses)
-                turned_away += found.turned_away
+                turned_away += found.turned_away if at_once > 1 else 0  # nobody else was there to fill a queue
                 counted = f"{found.checks} checks for {len(found.statuses)} tries, {found.turned_away} turned away"
                 outcome.notes.append(f"{name}: {counted}")
-        outcome.errors = errors_logged(server) - turned_away
+        # A database that refuses answers 503 as well, and is no full queue.
+        outcome.errors = errors_logged(server) - turned_away + server.output.count('"the database refused"')
     return outcome

@@ -67,7 +67,7 @@ def unlock(
     """Let a user try again who was made to wait. Raises NotAllowed, UserNotFound.
 
     `networks`: and everybody in the networks that have to wait as a whole, because nobody knows from which one the
-    user will come.
+    user will come; `MOST` of them are written down and returned.
     """
     with database.writing() as db:
         settings.hold(db)
@@ -75,19 +75,12 @@ def unlock(
         user = users.get(db, user_id)
         account = throttle.account_of(effective.secret_key, user.username_key)
         was_locked = bool(throttle.locked(db, effective.config.throttle, [account]))
-        if throttle.lift(db, account) and was_locked:
+        waiting = throttle.locks(db, effective.config.throttle, MOST, kind=throttle.NETWORK) if networks else []
+        if throttle.lift(db, account, networks=networks) and was_locked:
             audit.record(db, audit.UNLOCKED, by, target=user)
-        lifted = _lift_networks(db, effective, by) if networks else ()
-    return Unlocked(user, was_locked, lifted)
-
-
-def _lift_networks(db: Session, effective: Effective, by: Actor) -> tuple[str, ...]:
-    found = throttle.locks(db, effective.config.throttle, MOST, kind=throttle.NETWORK)
-    # In one order, or two who do this would wait for each other.
-    lifted = [lock for lock in sorted(found, key=lambda lock: lock.key) if throttle.lift_lock(db, lock.key)]
-    for lock in lifted:
-        audit.record(db, audit.UNLOCKED, by, count=lock.kind, network=lock.network)
-    return tuple(sorted(lock.network or "" for lock in lifted))
+        for lock in waiting:
+            audit.record(db, audit.UNLOCKED, by, count=lock.kind, network=lock.network)
+    return Unlocked(user, was_locked, tuple(sorted(lock.network or "" for lock in waiting)))
 
 
 def facts(one: Seen) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from authapp import logins, throttle
+from authapp import locks, logins, throttle
 from tests.cli.commands import INITIAL_PASSWORD, Run, credentials, is_one_sentence, printed, said
 from tests.world import ADA, BOB, CHARLIE, DORA, OTHER_PASSWORD, World, signed_in
 
@@ -252,18 +252,33 @@ def test_unlocking_in_a_locked_network(run: Run, cast: World) -> None:
     assert run("user", "unlock", BOB).stderr == ""
 
 
+def lock_network(world: World, address: str) -> None:
+    """Let a stranger use up the one try of a network."""
+    effective = world.snapshot.effective
+    with world.database.writing() as db:
+        throttle.take(db, effective.config.throttle, logins.bucket_of(effective, f"nobody at {address}", address))
+
+
 def test_unlocking_in_many_networks(run: Run, cast: World) -> None:
     """Ten of the networks are named; the audit table has each."""
     cast.write_config("throttle: {network-attempts: 1}\n")
-    effective = cast.snapshot.effective
     for number in range(12):
-        where = logins.bucket_of(effective, f"nobody {number}", f"192.0.{number}.1")
-        with cast.database.writing() as db:
-            throttle.take(db, effective.config.throttle, where)
+        lock_network(cast, f"192.0.{number}.1")
     told = run("user", "unlock", BOB).stderr
     assert told.startswith("Everybody may try again in networks that had to wait as a whole: 192.0.")
     assert (told.count("192.0."), told.endswith(" and 2 more.\n")) == (10, True)
     assert len(cast.audit("sign-in.unlocked")) == 12
+
+
+def test_unlocking_in_very_many_networks(run: Run, cast: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where so many networks have to wait that not all are written down, none of them has to wait any more."""
+    monkeypatch.setattr(locks, "MOST", 1)
+    cast.write_config("throttle: {network-attempts: 1}\n")
+    for number in range(3):
+        lock_network(cast, f"192.0.{number}.1")
+    assert run("user", "unlock", BOB).stderr.count("192.0.") == len(cast.audit("sign-in.unlocked")) == 1
+    with cast.database.reading() as db:
+        assert throttle.locks(db, cast.snapshot.effective.config.throttle, 3) == []
 
 
 def test_unlocking_after_a_slip(run: Run, cast: World) -> None:

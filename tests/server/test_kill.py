@@ -13,7 +13,7 @@ from tests.server import writers
 from tests.server_process import Server, credentials, wait_for
 from tests.world import ADA, PASSWORD
 
-ROUNDS = 6  # on each database
+ROUNDS = 8  # on each database
 
 
 def is_complete(server: Server) -> bool:
